@@ -1,0 +1,232 @@
+//! The way in: the only place that opens transactions.
+
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use diesel::{
+    connection::{AnsiTransactionManager, TransactionManager},
+    pg::PgConnection,
+};
+use kernel::{Clock, Problem};
+
+use crate::{
+    Failure, Result,
+    conn::{Access, Conn, Target},
+    error::DbError,
+    pool::{Pool, Slot},
+    scope::Scope,
+    tx::Tx,
+    writer::Writer,
+};
+
+/// How often a PostgreSQL transaction that met another is run again.
+const RETRIES: u32 = 6;
+
+/// Sizes and patience.
+#[derive(Debug, Clone)]
+pub struct DbOptions {
+    /// Connections for reading.
+    pub read_connections: u32,
+    /// Connections for writing. PostgreSQL only: SQLite has one writer.
+    pub write_connections: u32,
+    /// How long to wait for a connection or a lock before saying that the database is busy.
+    pub busy_timeout: Duration,
+}
+
+impl Default for DbOptions {
+    fn default() -> Self {
+        Self { read_connections: 8, write_connections: 8, busy_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// A database, SQLite or PostgreSQL. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    target: Target,
+    clock: Arc<dyn Clock>,
+    readers: Pool,
+    writer: WritePath,
+}
+
+#[derive(Debug, Clone)]
+enum WritePath {
+    /// One thread with group commit.
+    Sqlite(Writer),
+    /// A pool, row locks and retries.
+    Postgres(Pool),
+}
+
+thread_local! {
+    static IN_TRANSACTION: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Db {
+    /// Opens the database. It must have been migrated.
+    ///
+    /// # Errors
+    /// When it cannot be reached.
+    pub fn open(target: &Target, options: &DbOptions, clock: Arc<dyn Clock>) -> std::result::Result<Self, DbError> {
+        let busy = options.busy_timeout;
+        let writer = match target {
+            Target::Sqlite(_) => WritePath::Sqlite(Writer::start(target, Arc::clone(&clock), busy)?),
+            Target::Postgres(_) => {
+                WritePath::Postgres(Pool::open(target, Access::Write, options.write_connections, busy)?)
+            }
+        };
+        let readers = Pool::open(target, Access::Read, options.read_connections, busy)?;
+        Ok(Self { target: target.clone(), clock, readers, writer })
+    }
+
+    /// Where the data is.
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The clock transactions read.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Reads, in one consistent snapshot.
+    ///
+    /// # Errors
+    /// The refusal of `work`, or a problem that says the database is busy or failed.
+    pub async fn read<R, F>(&self, scope: &impl AsRef<Scope>, work: F) -> std::result::Result<R, Problem>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
+    {
+        let scope = scope.as_ref().clone();
+        self.pooled(self.readers.clone(), Access::Read, scope, work).await.map_err(Failure::into_problem)
+    }
+
+    /// Writes, all or nothing: commits when `work` is `Ok`, rolls back otherwise.
+    ///
+    /// `work` may run more than once, when PostgreSQL finds it in conflict with another
+    /// transaction; it must therefore do nothing outside the database.
+    ///
+    /// # Errors
+    /// The refusal of `work`, or a problem that says the database is busy or failed.
+    pub async fn write<R, F>(&self, scope: &impl AsRef<Scope>, work: F) -> std::result::Result<R, Problem>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
+    {
+        let scope = scope.as_ref().clone();
+        let outcome = match &self.writer {
+            _ if IN_TRANSACTION.get() => Err(DbError::Nested.into()),
+            WritePath::Sqlite(writer) => writer.run(scope, work).await,
+            WritePath::Postgres(pool) => self.pooled(pool.clone(), Access::Write, scope, work).await,
+        };
+        outcome.map_err(Failure::into_problem)
+    }
+
+    async fn pooled<R, F>(&self, pool: Pool, access: Access, scope: Scope, mut work: F) -> Result<R>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
+    {
+        if IN_TRANSACTION.get() {
+            return Err(DbError::Nested.into());
+        }
+        let turn = pool.turn().await?;
+        let clock = Arc::clone(&self.clock);
+        let task = tokio::task::spawn_blocking(move || {
+            let outcome = with_retries(&pool, access, &scope, clock.as_ref(), &mut work);
+            drop(turn);
+            outcome
+        });
+        task.await.unwrap_or(Err(Failure::Database(DbError::Panicked)))
+    }
+}
+
+fn with_retries<R>(
+    pool: &Pool,
+    access: Access,
+    scope: &Scope,
+    clock: &dyn Clock,
+    work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
+) -> Result<R> {
+    let mut attempt = 0;
+    loop {
+        let mut slot = pool.get()?;
+        let outcome = begin(&mut slot.conn, access, scope)
+            .map_err(|error| (Stage::Begin, error.into()))
+            .and_then(|()| run(&mut slot.conn, scope, clock, work).map_err(|failure| (Stage::Work, failure)));
+        let (stage, failure) = match outcome {
+            Ok(value) => return Ok(value),
+            Err(failed) => failed,
+        };
+        let lost = matches!(failure, Failure::Database(DbError::Closed(_)));
+        slot.lost |= lost;
+        drop(slot);
+        // A lost connection may be replaced only while nothing has been sent on it: after that
+        // nobody knows what was committed.
+        let again = matches!(failure, Failure::Database(DbError::Retry(_))) || (lost && stage == Stage::Begin);
+        attempt += 1;
+        if !again || attempt > RETRIES {
+            return Err(failure);
+        }
+        std::thread::sleep(Duration::from_millis(rand::random_range(0..=u64::from(attempt) * 8)));
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Begin,
+    Work,
+}
+
+/// On PostgreSQL one round trip opens the transaction and names the tenant to row-level security.
+fn begin(conn: &mut Conn, access: Access, scope: &Scope) -> std::result::Result<(), DbError> {
+    match conn {
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        Conn::Pg(conn) => {
+            let mode = match access {
+                Access::Read => "ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                Access::Write => "ISOLATION LEVEL READ COMMITTED",
+            };
+            let sql = format!("BEGIN {mode}; SET LOCAL sportello.tenant = '{}'", scope.tenant);
+            AnsiTransactionManager::begin_transaction_sql(conn, &sql)?;
+        }
+    }
+    Ok(())
+}
+
+type Manager = <Conn as diesel::Connection>::TransactionManager;
+
+fn run<R>(
+    conn: &mut Conn,
+    scope: &Scope,
+    clock: &dyn Clock,
+    work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
+) -> Result<R> {
+    IN_TRANSACTION.set(true);
+    let now = clock.now();
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut Tx::new(conn, scope, now))))
+        .unwrap_or(Err(Failure::Database(DbError::Panicked)));
+    IN_TRANSACTION.set(false);
+    match outcome {
+        Ok(value) => {
+            Manager::commit_transaction(conn)?;
+            Ok(value)
+        }
+        Err(failure) => {
+            if let Err(error) = Manager::rollback_transaction(conn) {
+                tracing::warn!(%error, "rolling back failed; the connection is dropped");
+            }
+            Err(failure)
+        }
+    }
+}
+
+// Kept honest by the compiler: a pooled slot crosses threads.
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Slot>();
+    is_send::<PgConnection>();
+};

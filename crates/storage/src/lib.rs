@@ -1,0 +1,30 @@
+//! One database for everybody: SQLite with no set-up, PostgreSQL for many Comuni, the same code on both.
+//!
+//! * [`Db`] is the way in: [`Db::read`] and [`Db::write`] open the only transactions there are
+//! * [`Tx`] carries what a query may know: connection, tenant, actor, the instant and the source of ids
+//! * [`types`] are the column types that are native on each side
+//! * [`Failure`] is what a transaction can end with: a refusal, or trouble with the database
+//! * [`migrate`] brings either database to the schema in `migrations/`
+
+mod both;
+pub mod conn;
+pub mod db;
+pub mod error;
+pub mod migrate;
+mod pool;
+pub mod problems;
+pub mod scope;
+mod text_enum;
+pub mod tx;
+pub mod types;
+mod writer;
+
+pub use conn::{Conn, MultiBackend, Target};
+pub use db::{Db, DbOptions};
+pub use error::{DbError, Failure, Result};
+pub use scope::{Actor, Scope, TenantId};
+pub use tx::Tx;
+pub use types::Json;
+
+#[doc(hidden)]
+pub use diesel;

@@ -1,0 +1,195 @@
+//! Brings either database to the schema of this version, from one text for both.
+//!
+//! The texts in `migrations/` are written in the common subset of SQL, with tokens for what the
+//! two databases call differently:
+//!
+//! | token | PostgreSQL | SQLite |
+//! |---|---|---|
+//! | `{ID}` | `uuid` | `BLOB` |
+//! | `{INSTANT}` | `timestamptz` | `INTEGER` |
+//! | `{JSON}` | `jsonb` | `TEXT` |
+//! | `{DATE}` / `{TIME}` | `date` / `time` | `TEXT` |
+//! | `{INT}` / `{BOOL}` | `bigint` / `boolean` | `INTEGER` |
+//! | `{KEYED}` (after a table) | nothing | `STRICT, WITHOUT ROWID` |
+
+use std::time::Duration;
+
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    sql_query,
+    sql_types::Text,
+};
+
+use crate::conn::{Access, Conn, Target};
+
+/// One step of the schema.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// The folder's name: `<date>_<crate>_<what>`.
+    pub name: &'static str,
+    /// The text, with its tokens.
+    pub sql: &'static str,
+}
+
+macro_rules! migrations {
+    ($($name:literal),* $(,)?) => {
+        /// Every step, in order. A test compares the list with the folder.
+        pub const MIGRATIONS: &[Migration] = &[ $( Migration {
+            name: $name,
+            sql: include_str!(concat!("../../../migrations/", $name, "/up.sql")),
+        } ),* ];
+    };
+}
+
+migrations!["2026-11-24_platform_base", "2026-11-24_booking_appointments",];
+
+/// Why the schema could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database cannot be reached.
+    #[error("cannot open the database: {0}")]
+    Open(#[from] diesel::ConnectionError),
+    /// A step failed; it was rolled back, the steps before it stand.
+    #[error("migration {name}: {source}")]
+    Step {
+        /// Which one.
+        name: String,
+        /// What the database said.
+        source: diesel::result::Error,
+    },
+    /// The bookkeeping could not be read or written.
+    #[error("migration bookkeeping: {0}")]
+    Bookkeeping(#[from] diesel::result::Error),
+    /// The database knows a step this version does not: it was migrated by a newer one.
+    #[error("the database has the step {0}, which this version does not know; use the newer version")]
+    Newer(String),
+}
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+const BOOKKEEPING: &str =
+    "CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)";
+
+/// Applies every missing step, each in a transaction of its own, and returns their names. Several
+/// processes may call it at once: they take turns.
+///
+/// # Errors
+/// When a step fails or the database is of a newer version.
+pub fn run(target: &Target, now: jiff::Timestamp) -> Result<Vec<&'static str>, MigrateError> {
+    let mut conn = target.open(Access::Write, Duration::from_secs(60))?;
+    lock(&mut conn)?;
+    conn.batch_execute(BOOKKEEPING)?;
+    let mut done = Vec::new();
+    for step in missing(&mut conn)? {
+        apply(&mut conn, step, now).map_err(|source| MigrateError::Step { name: step.name.to_owned(), source })?;
+        done.push(step.name);
+    }
+    if let Conn::Pg(conn) = &mut conn {
+        conn.batch_execute(ROW_LEVEL_SECURITY)?;
+    }
+    Ok(done)
+}
+
+/// The steps that [`run`] would apply.
+///
+/// # Errors
+/// When the database cannot be read or is of a newer version.
+pub fn pending(target: &Target) -> Result<Vec<&'static str>, MigrateError> {
+    let mut conn = target.open(Access::Write, Duration::from_secs(5))?;
+    let exists = sql_query(match target {
+        Target::Sqlite(_) => "SELECT name FROM sqlite_schema WHERE name = 'schema_migrations'",
+        Target::Postgres(_) => {
+            "SELECT CAST(to_regclass('schema_migrations') AS text) AS name \
+                                WHERE to_regclass('schema_migrations') IS NOT NULL"
+        }
+    })
+    .load::<Applied>(&mut conn)?;
+    if exists.is_empty() {
+        return Ok(MIGRATIONS.iter().map(|step| step.name).collect());
+    }
+    Ok(missing(&mut conn)?.into_iter().map(|step| step.name).collect())
+}
+
+/// The text of a step for one of the databases.
+pub fn render(sql: &str, target: &Target) -> String {
+    let tokens: [(&str, &str, &str); 8] = [
+        ("{ID}", "uuid", "BLOB"),
+        ("{INSTANT}", "timestamptz", "INTEGER"),
+        ("{JSON}", "jsonb", "TEXT"),
+        ("{DATE}", "date", "TEXT"),
+        ("{TIME}", "time", "TEXT"),
+        ("{INT}", "bigint", "INTEGER"),
+        ("{BOOL}", "boolean", "INTEGER"),
+        ("{KEYED}", "", "STRICT, WITHOUT ROWID"),
+    ];
+    tokens.iter().fold(sql.to_owned(), |text, (token, postgres, sqlite)| {
+        text.replace(token, if matches!(target, Target::Postgres(_)) { postgres } else { sqlite })
+    })
+}
+
+fn missing(conn: &mut Conn) -> Result<Vec<&'static Migration>, MigrateError> {
+    let applied: Vec<Applied> = sql_query("SELECT name FROM schema_migrations ORDER BY name").load(conn)?;
+    if let Some(unknown) = applied.iter().find(|a| MIGRATIONS.iter().all(|step| step.name != a.name)) {
+        return Err(MigrateError::Newer(unknown.name.clone()));
+    }
+    Ok(MIGRATIONS.iter().filter(|step| applied.iter().all(|a| a.name != step.name)).collect())
+}
+
+fn apply(conn: &mut Conn, step: &Migration, now: jiff::Timestamp) -> diesel::QueryResult<()> {
+    let target = match conn {
+        Conn::Pg(_) => Target::Postgres(String::new()),
+        Conn::Sqlite(_) => Target::Sqlite(std::path::PathBuf::new()),
+    };
+    match conn {
+        Conn::Pg(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
+    }
+    let outcome = conn.batch_execute(&render(step.sql, &target)).and_then(|()| {
+        sql_query("INSERT INTO schema_migrations (name, applied_at) VALUES ($1, $2)")
+            .bind::<Text, _>(step.name)
+            .bind::<Text, _>(now.to_string())
+            .execute(conn)
+            .map(|_| ())
+    });
+    type Manager = <Conn as diesel::Connection>::TransactionManager;
+    match outcome {
+        Ok(()) => Manager::commit_transaction(conn),
+        Err(error) => {
+            Manager::rollback_transaction(conn)?;
+            Err(error)
+        }
+    }
+}
+
+/// One process migrates at a time. PostgreSQL: an advisory lock, kept until the connection closes.
+/// SQLite: each step takes the write lock, and the loser finds the step applied.
+fn lock(conn: &mut Conn) -> diesel::QueryResult<()> {
+    match conn {
+        Conn::Pg(conn) => conn.batch_execute("SET lock_timeout = 0; SELECT pg_advisory_lock(7236741985)"),
+        Conn::Sqlite(_) => Ok(()),
+    }
+}
+
+/// The second wall: whatever a query forgets, PostgreSQL shows a transaction the rows of its own
+/// tenant only. Applied to every table with a tenant, so a new table cannot miss it.
+/// `tenants` is left out: it is where a slug becomes a tenant, before there is one.
+const ROW_LEVEL_SECURITY: &str = "
+DO $$
+DECLARE t text;
+BEGIN
+  FOR t IN
+    SELECT c.table_name FROM information_schema.columns c
+    JOIN pg_class k ON k.relname = c.table_name AND k.relnamespace = current_schema()::regnamespace
+    WHERE c.table_schema = current_schema() AND c.column_name = 'tenant_id' AND c.table_name <> 'tenants'
+      AND NOT k.relrowsecurity
+  LOOP
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', t);
+    EXECUTE format('CREATE POLICY own_tenant ON %I USING (tenant_id = nullif(current_setting(''sportello.tenant'', true), '''')::uuid)', t);
+  END LOOP;
+END $$;";

@@ -1,0 +1,73 @@
+/// Declares an enum of named words that is stored as text, written as JSON and described in the
+/// contract by the same words.
+///
+/// ```
+/// storage::text_enum! {
+///     /// How a window is doing.
+///     pub enum WindowState {
+///         /// Nobody can come in.
+///         Closed = "closed",
+///         /// Everybody can.
+///         Open = "open",
+///     }
+/// }
+/// assert_eq!(WindowState::Open.as_str(), "open");
+/// assert_eq!("closed".parse(), Ok(WindowState::Closed));
+/// ```
+#[macro_export]
+macro_rules! text_enum {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $( $(#[$vmeta:meta])* $variant:ident = $text:literal ),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive($crate::diesel::expression::AsExpression, $crate::diesel::deserialize::FromSqlRow)]
+        #[derive(::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
+        #[diesel(sql_type = $crate::diesel::sql_types::Text)]
+        $vis enum $name { $( $(#[$vmeta])* #[serde(rename = $text)] $variant ),+ }
+
+        impl $name {
+            /// Every word, in the order of declaration.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant ),+ ];
+
+            /// The word itself, as stored and as served.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $text ),+ }
+            }
+        }
+
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::error::UnknownWord;
+            fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
+                match text {
+                    $( $text => Ok(Self::$variant), )+
+                    _ => Err($crate::error::UnknownWord(stringify!($name))),
+                }
+            }
+        }
+
+        impl<DB> $crate::diesel::serialize::ToSql<$crate::diesel::sql_types::Text, DB> for $name
+        where
+            DB: $crate::diesel::backend::Backend,
+            str: $crate::diesel::serialize::ToSql<$crate::diesel::sql_types::Text, DB>,
+        {
+            fn to_sql<'b>(
+                &'b self,
+                out: &mut $crate::diesel::serialize::Output<'b, '_, DB>,
+            ) -> $crate::diesel::serialize::Result {
+                $crate::diesel::serialize::ToSql::<$crate::diesel::sql_types::Text, DB>::to_sql(self.as_str(), out)
+            }
+        }
+
+        impl<DB> $crate::diesel::deserialize::FromSql<$crate::diesel::sql_types::Text, DB> for $name
+        where
+            DB: $crate::diesel::backend::Backend,
+            String: $crate::diesel::deserialize::FromSql<$crate::diesel::sql_types::Text, DB>,
+        {
+            fn from_sql(bytes: DB::RawValue<'_>) -> $crate::diesel::deserialize::Result<Self> {
+                let text = <String as $crate::diesel::deserialize::FromSql<
+                    $crate::diesel::sql_types::Text, DB,
+                >>::from_sql(bytes)?;
+                Ok(text.parse::<Self>()?)
+            }
+        }
+    };
+}

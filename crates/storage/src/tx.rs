@@ -1,0 +1,79 @@
+//! The transaction: everything a query may know.
+
+use diesel::connection::TransactionManager;
+use jiff::Timestamp;
+use kernel::Id;
+
+use crate::{
+    Failure, Result,
+    conn::Conn,
+    scope::{Actor, Scope, TenantId},
+};
+
+/// An open transaction: connection, tenant, actor, the instant it began and a source of ids.
+///
+/// Made by [`Db::read`](crate::Db::read) and [`Db::write`](crate::Db::write) only, so a query
+/// without a tenant cannot be written by accident.
+#[derive(Debug)]
+pub struct Tx<'c> {
+    conn: &'c mut Conn,
+    scope: &'c Scope,
+    now: Timestamp,
+    /// How many ids were made: those of one transaction follow one another.
+    ids: u16,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) const fn new(conn: &'c mut Conn, scope: &'c Scope, now: Timestamp) -> Self {
+        Self { conn, scope, now, ids: 0 }
+    }
+
+    /// The connection, for `store.rs`.
+    pub const fn conn(&mut self) -> &mut Conn {
+        self.conn
+    }
+
+    /// The Comune this transaction works in.
+    pub const fn tenant(&self) -> TenantId {
+        self.scope.tenant
+    }
+
+    /// Who acts.
+    pub const fn actor(&self) -> &Actor {
+        &self.scope.actor
+    }
+
+    /// The instant the transaction began; the same throughout it.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A new identifier, greater than those made before it in this transaction (up to 4,096 of them).
+    pub fn new_id<T>(&mut self) -> Id<T> {
+        let mut random: [u8; 10] = rand::random();
+        let [high, low] = self.ids.to_be_bytes();
+        random[0] = high;
+        random[1] = low;
+        self.ids = self.ids.wrapping_add(1) & 0x0fff;
+        Id::generate(self.now, random)
+    }
+
+    /// Runs `work` in a savepoint: when it fails, what it wrote is undone and the transaction goes on.
+    ///
+    /// # Errors
+    /// What `work` failed with.
+    pub fn savepoint<R>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<R>) -> Result<R> {
+        type Manager = <Conn as diesel::Connection>::TransactionManager;
+        Manager::begin_transaction(self.conn)?;
+        let mut inner = Tx { conn: self.conn, scope: self.scope, now: self.now, ids: self.ids };
+        let outcome = work(&mut inner);
+        self.ids = inner.ids;
+        match outcome {
+            Ok(value) => Manager::commit_transaction(self.conn).map(|()| value).map_err(Failure::from),
+            Err(failure) => {
+                Manager::rollback_transaction(self.conn)?;
+                Err(failure)
+            }
+        }
+    }
+}

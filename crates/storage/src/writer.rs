@@ -1,0 +1,190 @@
+//! SQLite's one writer: waiting transactions share a commit.
+//!
+//! SQLite has a single writer whatever one does, and with `synchronous = FULL` the price of a
+//! write is the disk flush at its end. So one thread owns the writing connection, takes every job
+//! that waits (up to [`BATCH`]), runs each in its own savepoint inside one `BEGIN IMMEDIATE`, and
+//! answers them after the one `COMMIT`. A job that fails undoes its own savepoint and nobody else's.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use kernel::Clock;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    Failure, Result, Tx,
+    conn::{Access, Conn, Target},
+    error::DbError,
+    scope::Scope,
+};
+
+/// How many transactions may share a commit.
+const BATCH: usize = 256;
+/// How many may wait before callers are told that the database is busy.
+const QUEUE: usize = 4096;
+
+/// A transaction waiting for its turn, with the type of its result forgotten.
+trait Job: Send {
+    /// Runs it; `true` when its savepoint may be kept.
+    fn run(&mut self, conn: &mut Conn, now: jiff::Timestamp) -> bool;
+    /// Answers the caller, once it is known whether the batch was committed.
+    fn settle(self: Box<Self>, committed: std::result::Result<(), DbError>);
+}
+
+struct Typed<F, R> {
+    scope: Scope,
+    work: F,
+    result: Option<Result<R>>,
+    reply: oneshot::Sender<Result<R>>,
+}
+
+impl<F, R> Job for Typed<F, R>
+where
+    F: FnMut(&mut Tx<'_>) -> Result<R> + Send,
+    R: Send,
+{
+    fn run(&mut self, conn: &mut Conn, now: jiff::Timestamp) -> bool {
+        let (scope, work) = (&self.scope, &mut self.work);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut Tx::new(conn, scope, now))))
+            .unwrap_or(Err(Failure::Database(DbError::Panicked)));
+        let keep = outcome.is_ok();
+        self.result = Some(outcome);
+        keep
+    }
+
+    fn settle(self: Box<Self>, committed: std::result::Result<(), DbError>) {
+        let answer = match (committed, self.result) {
+            (Ok(()), Some(result)) => result,
+            // A refusal stands whether or not the others in the batch were committed.
+            (Err(_), Some(Err(failure))) => Err(failure),
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), None) => Err(DbError::Other("the transaction was never run".to_owned()).into()),
+        };
+        // The caller may have gone away; the work is committed all the same.
+        drop(self.reply.send(answer));
+    }
+}
+
+/// The queue in front of the writing thread.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+    patience: Duration,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
+impl Writer {
+    /// Opens the writing connection and starts its thread, which ends when the last handle is gone.
+    pub(crate) fn start(target: &Target, clock: Arc<dyn Clock>, busy: Duration) -> std::result::Result<Self, DbError> {
+        let mut conn = target.open(Access::Write, busy).map_err(|e| DbError::Closed(e.to_string()))?;
+        let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
+        thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || {
+                let mut batch = Vec::with_capacity(BATCH);
+                while let Some(first) = jobs.blocking_recv() {
+                    batch.push(first);
+                    while batch.len() < BATCH {
+                        let Ok(next) = jobs.try_recv() else { break };
+                        batch.push(next);
+                    }
+                    let outcome = run_batch(&mut conn, &mut batch, clock.as_ref());
+                    for job in batch.drain(..) {
+                        job.settle(outcome.clone());
+                    }
+                }
+            })
+            .map_err(|error| DbError::Other(error.to_string()))?;
+        Ok(Self { queue, patience: busy })
+    }
+
+    pub(crate) async fn run<R, F>(&self, scope: Scope, work: F) -> Result<R>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Typed { scope, work, result: None, reply });
+        self.queue.send_timeout(job, self.patience).await.map_err(|error| match error {
+            mpsc::error::SendTimeoutError::Timeout(_) => DbError::Busy("too many writes are waiting".to_owned()),
+            mpsc::error::SendTimeoutError::Closed(_) => DbError::Closed("the writer has stopped".to_owned()),
+        })?;
+        answer.await.unwrap_or_else(|_gone| Err(DbError::Closed("the writer has stopped".to_owned()).into()))
+    }
+}
+
+fn run_batch(conn: &mut Conn, batch: &mut [Box<dyn Job>], clock: &dyn Clock) -> std::result::Result<(), DbError> {
+    begin(conn)?;
+    let outcome = run_jobs(conn, batch, clock).and_then(|()| commit(conn));
+    if outcome.is_err() {
+        roll_back(conn);
+    }
+    outcome
+}
+
+fn run_jobs(conn: &mut Conn, batch: &mut [Box<dyn Job>], clock: &dyn Clock) -> std::result::Result<(), DbError> {
+    for job in batch {
+        savepoint(conn, Savepoint::Begin)?;
+        let keep = job.run(conn, clock.now());
+        // After some errors (disk full, out of memory) SQLite has already rolled everything back
+        // and the savepoint is gone: the whole batch then fails, and nobody is told it was kept.
+        savepoint(conn, if keep { Savepoint::Keep } else { Savepoint::Undo })?;
+    }
+    Ok(())
+}
+
+enum Savepoint {
+    Begin,
+    Keep,
+    Undo,
+}
+
+// The enum's own transaction manager would do, but only the concrete one takes the SQL of BEGIN.
+fn with_sqlite(
+    conn: &mut Conn,
+    f: impl FnOnce(&mut diesel::SqliteConnection) -> diesel::QueryResult<()>,
+) -> std::result::Result<(), DbError> {
+    match conn {
+        Conn::Sqlite(conn) => f(conn).map_err(DbError::from),
+        Conn::Pg(_) => Err(DbError::Other("group commit is for SQLite".to_owned())),
+    }
+}
+
+fn begin(conn: &mut Conn) -> std::result::Result<(), DbError> {
+    with_sqlite(conn, |c| AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"))
+}
+
+fn commit(conn: &mut Conn) -> std::result::Result<(), DbError> {
+    with_sqlite(conn, |c| AnsiTransactionManager::commit_transaction(c))
+}
+
+fn savepoint(conn: &mut Conn, step: Savepoint) -> std::result::Result<(), DbError> {
+    with_sqlite(conn, |c| match step {
+        Savepoint::Begin => AnsiTransactionManager::begin_transaction(c),
+        Savepoint::Keep => AnsiTransactionManager::commit_transaction(c),
+        Savepoint::Undo => AnsiTransactionManager::rollback_transaction(c),
+    })
+}
+
+/// Leaves no transaction open, however deep the failure was.
+fn roll_back(conn: &mut Conn) {
+    let outcome = with_sqlite(conn, |c| {
+        while AnsiTransactionManager::transaction_manager_status_mut(c).transaction_depth()?.is_some() {
+            AnsiTransactionManager::rollback_transaction(c)?;
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
+        tracing::error!(%error, "rolling back a batch of writes failed");
+    }
+}
