@@ -1,0 +1,12 @@
+//! Who is calling, and what they may do.
+//!
+//! [`Caller`] is the extractor every handler takes: without one there is no tenant and so no
+//! transaction. [`policy`] is the only place that decides what a caller may do.
+
+pub mod caller;
+pub mod keys;
+pub mod policy;
+pub mod staff;
+pub mod tokens;
+
+pub use caller::{Access, Caller, CallerKind, Citizen, Pseudonym};

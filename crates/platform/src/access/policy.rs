@@ -1,0 +1,187 @@
+//! The one place that decides what a caller may do.
+//!
+//! Two questions, answered from the same facts so that a list can never show what a read forbids:
+//! may this caller do this to this object, and which rows may this caller list.
+
+use kernel::{Id, Problem};
+
+use super::{
+    caller::{Caller, CallerKind},
+    keys::KeyScope,
+    staff::StaffRole,
+};
+use crate::{directory::Office, problems::UNAUTHENTICATED};
+
+/// What matters about an object when somebody wants it: whose it is, and which office answers for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Object<'a> {
+    /// The actor it belongs to.
+    pub owner: &'a str,
+    /// The office that answers for it.
+    pub office: Id<Office>,
+}
+
+/// What somebody wants to do with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// See it, personal data included.
+    Read,
+    /// Change it.
+    Change,
+}
+
+/// Which rows a caller may list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rows {
+    /// All of the Comune's.
+    All,
+    /// Those that these offices answer for.
+    OfOffices(Vec<Id<Office>>),
+    /// One's own.
+    OwnedBy(String),
+    /// None.
+    None,
+}
+
+impl Rows {
+    /// Whether a row is among them.
+    pub fn contains(&self, object: &Object<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::OfOffices(offices) => offices.contains(&object.office),
+            Self::OwnedBy(owner) => owner == object.owner,
+            Self::None => false,
+        }
+    }
+}
+
+/// Which appointments a caller may see or change.
+///
+/// A device sees those of its office and changes none. A manage token is a right of its own, given
+/// for one appointment, and is not asked about here.
+pub fn appointments(caller: &Caller, wish: Wish) -> Rows {
+    match &caller.kind {
+        CallerKind::Anonymous => Rows::None,
+        CallerKind::Citizen(_) => Rows::OwnedBy(caller.actor().as_str().to_owned()),
+        CallerKind::Staff(member) if member.central || member.role == StaffRole::Admin => Rows::All,
+        CallerKind::Staff(member) => Rows::OfOffices(member.offices.clone()),
+        CallerKind::Device(key) if wish == Wish::Read => Rows::OfOffices(key.office_id.into_iter().collect()),
+        CallerKind::Device(_) => Rows::None,
+        CallerKind::Integration(key) => {
+            let scope = if wish == Wish::Read { KeyScope::AppointmentsRead } else { KeyScope::AppointmentsWrite };
+            if key.has_scope(scope) { Rows::All } else { Rows::None }
+        }
+        // Whoever runs the machines has no business with who goes to the registry office.
+        CallerKind::Platform(_) => Rows::None,
+    }
+}
+
+/// How a caller books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Booking {
+    /// Without saying who they are: gets a manage token.
+    Anonymous,
+    /// For themselves.
+    Own,
+    /// On behalf of somebody, as staff of the calendar's office.
+    OnBehalf,
+    /// On behalf of somebody, as another system.
+    Integration,
+}
+
+/// Whether a caller may book at an office, and how.
+///
+/// # Errors
+/// `unauthenticated` where the service wants to know who comes; `forbidden` for callers who do not book here.
+pub fn booking(caller: &Caller, office: Id<Office>, anonymous_allowed: bool) -> Result<Booking, Problem> {
+    match &caller.kind {
+        CallerKind::Anonymous if anonymous_allowed => Ok(Booking::Anonymous),
+        CallerKind::Anonymous => {
+            Err(Problem::new(&UNAUTHENTICATED).detail("this service is booked by citizens who have signed in"))
+        }
+        CallerKind::Citizen(_) => Ok(Booking::Own),
+        CallerKind::Staff(_) if may(caller, Wish::Change, office) => Ok(Booking::OnBehalf),
+        CallerKind::Staff(_) => Err(forbidden("you do not work at this office")),
+        CallerKind::Integration(key) if key.has_scope(KeyScope::AppointmentsWrite) => Ok(Booking::Integration),
+        CallerKind::Integration(_) => Err(forbidden("the key lacks the scope appointments:write")),
+        CallerKind::Device(_) | CallerKind::Platform(_) => Err(forbidden("this key does not book")),
+    }
+}
+
+fn may(caller: &Caller, wish: Wish, office: Id<Office>) -> bool {
+    appointments(caller, wish).contains(&Object { owner: "", office })
+}
+
+/// Whether a change by this caller must name the version it changes.
+pub const fn must_match_version(caller: &Caller) -> bool {
+    matches!(caller.kind, CallerKind::Staff(_) | CallerKind::Integration(_))
+}
+
+fn forbidden(detail: &str) -> Problem {
+    Problem::new(&crate::problems::FORBIDDEN).detail(detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use storage::TenantId;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        access::staff::StaffMember,
+        tenants::{Tenant, TenantState},
+    };
+
+    fn office(n: u128) -> Id<Office> {
+        Id::from_uuid(Uuid::from_u128(n))
+    }
+
+    fn caller(kind: CallerKind) -> Caller {
+        let tenant = Tenant {
+            tenant_id: TenantId::from_uuid(Uuid::from_u128(9)),
+            slug: "bugliano".into(),
+            name: "Bugliano".into(),
+            patron_month: None,
+            patron_day: None,
+            patron_name: None,
+            state: TenantState::Active,
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        Caller::new(Arc::new(tenant), kind)
+    }
+
+    fn staff(role: StaffRole, central: bool) -> Caller {
+        let member = StaffMember { id: Id::from_uuid(Uuid::nil()), role, offices: vec![office(1)], central };
+        caller(CallerKind::Staff(Box::new(member)))
+    }
+
+    #[test]
+    fn staff_see_their_offices_and_the_urp_sees_them_all() {
+        let elsewhere = Object { owner: "citizen:x", office: office(2) };
+        let here = Object { owner: "citizen:x", office: office(1) };
+        for role in [StaffRole::Operator, StaffRole::Manager] {
+            let rows = appointments(&staff(role, false), Wish::Change);
+            assert!(rows.contains(&here) && !rows.contains(&elsewhere), "{role:?}");
+        }
+        assert!(appointments(&staff(StaffRole::Operator, true), Wish::Read).contains(&elsewhere));
+        assert!(appointments(&staff(StaffRole::Admin, false), Wish::Read).contains(&elsewhere));
+    }
+
+    #[test]
+    fn who_did_not_say_who_they_are_sees_nothing_and_books_where_that_is_allowed() {
+        let nobody = caller(CallerKind::Anonymous);
+        assert_eq!(appointments(&nobody, Wish::Read), Rows::None);
+        assert_eq!(booking(&nobody, office(1), true).unwrap(), Booking::Anonymous);
+        assert_eq!(booking(&nobody, office(1), false).unwrap_err().kind.slug, "unauthenticated");
+    }
+
+    #[test]
+    fn an_operator_books_on_behalf_at_their_own_office_only() {
+        let operator = staff(StaffRole::Operator, false);
+        assert_eq!(booking(&operator, office(1), false).unwrap(), Booking::OnBehalf);
+        assert_eq!(booking(&operator, office(2), true).unwrap_err().kind.slug, "forbidden");
+    }
+}

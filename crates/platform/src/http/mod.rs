@@ -1,0 +1,11 @@
+//! The habits of our HTTP: how requests are read, how answers and refusals are written.
+
+mod body;
+mod params;
+mod refusal;
+mod reply;
+
+pub use body::{Body, MaxBody};
+pub use params::{IdPath, IdempotencyKey, IfMatch, Language, MaybeIdempotencyKey, Params, bad_query, paging};
+pub use refusal::{ProblemBody, Refused, not_found, problem_response};
+pub use reply::{Answer, Reply, Written};

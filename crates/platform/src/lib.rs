@@ -1,0 +1,18 @@
+//! What every domain needs and owns tables for, and the habits of its HTTP.
+//!
+//! * [`tenants`]: the Comuni; [`directory`]: their offices and places
+//! * [`access`]: who is calling (tokens, keys, staff) and what they may do (one [`access::policy`])
+//! * [`idempotency`]: one effect per `Idempotency-Key`; [`outbox`]: events in the transaction that causes them
+//! * [`http`]: bodies, queries, problems, replies; [`ports`]: the traits behind which the outside is
+
+pub mod access;
+pub mod directory;
+pub mod http;
+pub mod idempotency;
+pub mod outbox;
+pub mod ports;
+pub mod problems;
+pub mod schema;
+pub mod tenants;
+
+pub use directory::routes::routes;

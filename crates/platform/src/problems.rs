@@ -1,0 +1,76 @@
+//! The refusals that any request can meet.
+
+kernel::problems! {
+    NOT_FOUND = 404 "not-found" {
+        it: "Non trovato", en: "Not found", de: "Nicht gefunden",
+        about: "No such resource, or not yours to see: the two are told apart to nobody.",
+    }
+    METHOD_NOT_ALLOWED = 405 "method-not-allowed" {
+        it: "Metodo non ammesso", en: "Method not allowed", de: "Methode nicht erlaubt",
+        about: "The resource exists and does not answer this method; `Allow` lists those it answers.",
+    }
+    PAYLOAD_TOO_LARGE = 413 "payload-too-large" {
+        it: "Richiesta troppo grande", en: "Payload too large", de: "Anfrage zu groß",
+        about: "The body is larger than the server accepts (setting `server.max_body_bytes`).",
+    }
+    UNSUPPORTED_MEDIA_TYPE = 415 "unsupported-media-type" {
+        it: "Formato non supportato", en: "Unsupported media type", de: "Medientyp nicht unterstützt",
+        about: "The body must be `application/json`.",
+    }
+    MALFORMED_BODY = 400 "malformed-body" {
+        it: "Corpo della richiesta non leggibile", en: "Malformed body", de: "Anfragetext nicht lesbar",
+        about: "The body is not well-formed JSON.",
+    }
+    INVALID_BODY = 422 "invalid-body" {
+        it: "Dati non validi", en: "Invalid body", de: "Ungültige Angaben",
+        about: "One or more fields are missing, unknown or not as described; `errors` names each by JSON pointer.",
+    }
+    INVALID_QUERY = 422 "invalid-query" {
+        it: "Parametri non validi", en: "Invalid query", de: "Ungültige Parameter",
+        about: "One or more query parameters are missing, unknown or not as described; `errors` names each as `?name`.",
+    }
+    INVALID_HEADER = 400 "invalid-header" {
+        it: "Intestazione non valida", en: "Invalid header", de: "Ungültiger Header",
+        about: "A request header is not as described.",
+    }
+    UNAUTHENTICATED = 401 "unauthenticated" {
+        it: "Autenticazione richiesta", en: "Authentication required", de: "Anmeldung erforderlich",
+        about: "The call needs a token or key and has none, or one that is not accepted here. Why is in the server's log, not in the answer.",
+    }
+    FORBIDDEN = 403 "forbidden" {
+        it: "Operazione non consentita", en: "Not allowed", de: "Nicht erlaubt",
+        about: "We know who you are, and this is not for your role or scopes.",
+    }
+    PRECONDITION_REQUIRED = 428 "precondition-required" {
+        it: "Manca If-Match", en: "If-Match is missing", de: "If-Match fehlt",
+        about: "A change made by staff must say which version it changes: send the `ETag` of the resource as `If-Match`.",
+    }
+    VERSION_MISMATCH = 412 "version-mismatch" {
+        it: "La risorsa è cambiata nel frattempo", en: "The resource has changed meanwhile", de: "Die Ressource wurde inzwischen geändert",
+        about: "`If-Match` names a version that is no longer the current one. Read the resource again, then decide.",
+    }
+    INVALID_TRANSITION = 409 "invalid-transition" {
+        it: "Operazione non possibile in questo stato", en: "Not possible in this state", de: "In diesem Zustand nicht möglich",
+        about: "The resource is in a state that does not allow this; `current_state` says which, `allowed` what can be done instead.",
+    }
+    IDEMPOTENCY_KEY_REQUIRED = 400 "idempotency-key-required" {
+        it: "Manca Idempotency-Key", en: "Idempotency-Key is missing", de: "Idempotency-Key fehlt",
+        about: "This call creates something that must not be created twice: send an `Idempotency-Key` (1 to 255 visible ASCII characters, best a random UUID) and repeat the same key on every retry.",
+    }
+    IDEMPOTENCY_KEY_REUSED = 422 "idempotency-key-reused" {
+        it: "Idempotency-Key già usata per un'altra richiesta", en: "Idempotency-Key already used for another request", de: "Idempotency-Key bereits für eine andere Anfrage verwendet",
+        about: "The same key came with another body. Use a new key for a new request.",
+    }
+    IDEMPOTENCY_IN_PROGRESS = 409 "idempotency-in-progress" {
+        it: "Richiesta già in corso", en: "Request already in progress", de: "Anfrage wird bereits bearbeitet",
+        about: "A request with this key is being served right now. Repeat after `Retry-After` seconds to get its answer.",
+    }
+    IDENTITY_UNAVAILABLE = 503 "identity-unavailable" {
+        it: "Servizio di identità non raggiungibile", en: "Identity provider unreachable", de: "Identitätsdienst nicht erreichbar",
+        about: "The keys of the identity provider cannot be fetched, so a token can be neither accepted nor refused. Repeat after `Retry-After` seconds.",
+    }
+    TENANT_SUSPENDED = 503 "tenant-suspended" {
+        it: "Servizio sospeso per questo Comune", en: "Service suspended for this Comune", de: "Dienst für diese Gemeinde ausgesetzt",
+        about: "The deployment has suspended this Comune. Its data is kept.",
+    }
+}

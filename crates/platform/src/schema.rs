@@ -1,0 +1,132 @@
+//! The platform's tables, as both databases have them.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    tenants (tenant_id) {
+        tenant_id -> Uid,
+        slug -> Text,
+        name -> Text,
+        patron_month -> Nullable<BigInt>,
+        patron_day -> Nullable<BigInt>,
+        patron_name -> Nullable<Text>,
+        state -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    places (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        name -> JsonCol,
+        address -> Text,
+        postal_code -> Text,
+        locality -> Text,
+        latitude_e6 -> Nullable<BigInt>,
+        longitude_e6 -> Nullable<BigInt>,
+        accessibility -> Nullable<JsonCol>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    offices (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        slug -> Text,
+        name -> JsonCol,
+        description -> Nullable<JsonCol>,
+        place_id -> Uid,
+        email -> Nullable<Text>,
+        phone -> Nullable<Text>,
+        central -> Bool,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    staff_members (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        provider -> Text,
+        subject -> Text,
+        display_name -> Text,
+        role -> Text,
+        disabled_at -> Nullable<Instant>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use storage::types::*;
+
+    staff_offices (tenant_id, staff_id, office_id) {
+        tenant_id -> Uid,
+        staff_id -> Uid,
+        office_id -> Uid,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    api_keys (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        handle -> Text,
+        secret_hash -> Text,
+        previous_hash -> Nullable<Text>,
+        previous_expires_at -> Nullable<Instant>,
+        kind -> Text,
+        label -> Text,
+        office_id -> Nullable<Uid>,
+        scopes -> JsonCol,
+        expires_at -> Nullable<Instant>,
+        revoked_at -> Nullable<Instant>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    idempotency_records (tenant_id, fingerprint) {
+        tenant_id -> Uid,
+        fingerprint -> Text,
+        request_hash -> Text,
+        sealed -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    outbox_events (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        kind -> Text,
+        subject_kind -> Text,
+        subject_id -> Uid,
+        subject_version -> BigInt,
+        actor -> Text,
+        payload -> JsonCol,
+        occurred_at -> Instant,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(offices, places, staff_members, staff_offices);
