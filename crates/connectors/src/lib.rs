@@ -1,0 +1,15 @@
+//! Adapters behind the ports that `platform` declares: everything that calls another system over the network.
+//! A call is made with a time limit and a size limit, and never inside a database transaction.
+//!
+//! * [`HttpKeySource`]: public keys of identity providers
+
+pub mod jwks;
+
+pub use jwks::HttpKeySource;
+
+/// Makes AWS-LC the cryptography of every TLS connection of the process. To be called at the start of `main`; calling
+/// it again changes nothing.
+pub fn install_crypto_provider() {
+    // An error would mean that a provider is installed already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+}
