@@ -1,0 +1,391 @@
+//! Appointments, as stored, asked for and served.
+
+use diesel::Queryable;
+use jiff::Timestamp;
+use kernel::{Id, PublicCode, TaxCode, civil};
+use platform::directory::OfficeId;
+use serde::{Deserialize, Serialize};
+use storage::TenantId;
+use utoipa::ToSchema;
+use validator::{Validate, ValidationError};
+
+use crate::{calendars::CalendarId, holds::HoldId, services::AppointmentServiceId};
+
+/// The identifier of an appointment.
+pub type AppointmentId = Id<Appointment>;
+
+storage::text_enum! {
+    /// Where an appointment is in its life. All but the last three occupy their time.
+    pub enum AppointmentState {
+        /// Booked.
+        Confirmed = "confirmed",
+        /// The person has arrived.
+        CheckedIn = "checked_in",
+        /// The person is at the counter.
+        Serving = "serving",
+        /// It took place.
+        Completed = "completed",
+        /// It was called off.
+        Cancelled = "cancelled",
+        /// The person did not come.
+        NoShow = "no_show",
+    }
+}
+
+impl AppointmentState {
+    /// The states in which a person still has the appointment before them.
+    pub const OPEN: [Self; 3] = [Self::Confirmed, Self::CheckedIn, Self::Serving];
+}
+
+storage::text_enum! {
+    /// By which way an appointment was booked.
+    pub enum Channel {
+        /// Without signing in.
+        Anonymous = "anonymous",
+        /// By a citizen who had signed in.
+        Citizen = "citizen",
+        /// By staff, on behalf of somebody.
+        Counter = "counter",
+        /// By another system.
+        Integration = "integration",
+    }
+}
+
+/// An appointment, without the person it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Appointment {
+    /// The Comune.
+    pub tenant_id: TenantId,
+    /// Identifier.
+    pub id: AppointmentId,
+    /// The code people read aloud, unique in the Comune; without its hyphen.
+    pub code: String,
+    /// For what.
+    pub service_id: AppointmentServiceId,
+    /// In which calendar.
+    pub calendar_id: CalendarId,
+    /// At which office.
+    pub office_id: OfficeId,
+    /// From when.
+    pub starts_at: Timestamp,
+    /// Until when.
+    pub ends_at: Timestamp,
+    /// For how many.
+    pub persons: i64,
+    /// Where it is in its life.
+    pub state: AppointmentState,
+    /// By which way it was booked.
+    pub channel: Channel,
+    /// Pseudonym of the person it is for.
+    pub person_key: String,
+    /// The actor it belongs to.
+    pub owner: String,
+    /// Digest of the manage token, where there is one.
+    pub manage_token_hash: Option<String>,
+    /// Who called it off.
+    pub cancelled_by: Option<String>,
+    /// Why.
+    pub cancellation_reason: Option<String>,
+    /// Counts changes.
+    pub version: i64,
+    /// When it was booked.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// The person an appointment is for.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Applicant {
+    /// Given name.
+    pub given_name: String,
+    /// Family name.
+    pub family_name: String,
+    /// Codice fiscale.
+    pub tax_code: Option<TaxCode>,
+    /// E-mail address.
+    pub email: String,
+    /// Telephone number.
+    pub phone: Option<String>,
+    /// What they want the office to know.
+    pub notes: Option<String>,
+}
+
+// Personal data has no business in a log.
+impl std::fmt::Debug for NewApplicant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewApplicant(***)")
+    }
+}
+impl std::fmt::Debug for NewAppointment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewAppointment").field("starts_at", &self.starts_at).finish_non_exhaustive()
+    }
+}
+impl std::fmt::Debug for Applicant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Applicant(***)")
+    }
+}
+
+/// An appointment to book.
+#[derive(Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "service_id": "01980000-0000-7000-8000-000000000010", "calendar_id": "01980000-0000-7000-8000-000000000003",
+    "starts_at": "2026-12-02T09:00:00+01:00",
+    "applicant": { "given_name": "Anna", "family_name": "Prova", "email": "anna.prova@example.org" }
+}))]
+pub struct NewAppointment {
+    /// What one comes for.
+    pub service_id: AppointmentServiceId,
+    /// The calendar, one of those that give the service.
+    pub calendar_id: CalendarId,
+    /// When the visit starts: RFC 3339 with offset, one of the calendar's slots.
+    #[schema(format = "date-time", max_length = 40)]
+    pub starts_at: String,
+    /// How many come; 1 when absent.
+    #[validate(range(min = 1, max = 100))]
+    #[schema(minimum = 1, maximum = 100)]
+    pub persons: Option<i64>,
+    /// A hold of the caller's for exactly this visit.
+    pub hold_id: Option<HoldId>,
+    /// Who comes.
+    #[validate(nested)]
+    pub applicant: NewApplicant,
+    /// What the office should know beforehand.
+    #[validate(length(max = 1000))]
+    #[schema(max_length = 1000)]
+    pub notes: Option<String>,
+}
+
+/// Who comes.
+#[derive(Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewApplicant, example = json!({
+    "given_name": "Anna", "family_name": "Prova", "email": "anna.prova@example.org", "phone": "+39 050 0000001"
+}))]
+pub struct NewApplicant {
+    /// Given name.
+    #[validate(length(max = 100), custom(function = not_blank))]
+    #[schema(min_length = 1, max_length = 100)]
+    pub given_name: String,
+    /// Family name.
+    #[validate(length(max = 100), custom(function = not_blank))]
+    #[schema(min_length = 1, max_length = 100)]
+    pub family_name: String,
+    /// Codice fiscale; a citizen who has signed in need not repeat their own.
+    pub tax_code: Option<TaxCode>,
+    /// E-mail address.
+    #[validate(email, length(max = 254))]
+    #[schema(format = "email", max_length = 254)]
+    pub email: String,
+    /// Telephone number.
+    #[validate(length(min = 3, max = 30), custom(function = phone_number))]
+    #[schema(min_length = 3, max_length = 30, pattern = r"^\+?[0-9 ()./-]+$")]
+    pub phone: Option<String>,
+}
+
+fn not_blank(text: &str) -> Result<(), ValidationError> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err(ValidationError::new("blank").with_message("must hold visible text".into()));
+    }
+    Ok(())
+}
+
+fn phone_number(text: &str) -> Result<(), ValidationError> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if digits.chars().all(|c| c.is_ascii_digit() || " ()./-".contains(c)) {
+        return Ok(());
+    }
+    Err(ValidationError::new("phone").with_message("digits, spaces, `()./-` and a leading `+`".into()))
+}
+
+/// Where to move an appointment.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "starts_at": "2026-12-03T10:20:00+01:00" }))]
+pub struct Rescheduling {
+    /// When the visit starts: RFC 3339 with offset, one of the calendar's slots.
+    #[schema(format = "date-time", max_length = 40)]
+    pub starts_at: String,
+    /// Another calendar that gives the same service; the same one when absent.
+    pub calendar_id: Option<CalendarId>,
+    /// The manage token, for who booked without signing in.
+    #[validate(length(max = 100))]
+    #[schema(max_length = 100)]
+    pub manage_token: Option<String>,
+}
+
+/// Calling an appointment off.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "reason": "Non posso venire" }))]
+pub struct Cancellation {
+    /// Why.
+    #[validate(length(max = 500))]
+    #[schema(max_length = 500)]
+    pub reason: Option<String>,
+    /// The manage token, for who booked without signing in.
+    #[validate(length(max = 100))]
+    #[schema(max_length = 100)]
+    pub manage_token: Option<String>,
+}
+
+/// Code and manage token of an appointment.
+#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "code": "K7M2-PQ4X", "manage_token": "pQ4xK7M2pQ4xK7M2pQ4xKw" }))]
+pub struct AppointmentLookup {
+    /// The code people read aloud; hyphens, spaces and case do not matter.
+    #[validate(length(min = 1, max = 40))]
+    #[schema(min_length = 1, max_length = 40)]
+    pub code: String,
+    /// The manage token.
+    #[validate(length(min = 1, max = 100))]
+    #[schema(min_length = 1, max_length = 100)]
+    pub manage_token: String,
+}
+
+/// An appointment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Appointment, example = json!({
+    "id": "01980000-0000-7000-8000-000000000030", "code": "K7M2-PQ4X", "state": "confirmed",
+    "service": { "id": "01980000-0000-7000-8000-000000000010", "name": "Carta d'identità elettronica" },
+    "calendar_id": "01980000-0000-7000-8000-000000000003",
+    "office": { "id": "01980000-0000-7000-8000-000000000002", "name": "Ufficio anagrafe", "address": "Piazza del Municipio 1", "locality": "Bugliano" },
+    "starts_at": "2026-12-02T09:00:00+01:00", "ends_at": "2026-12-02T09:20:00+01:00", "persons": 1,
+    "channel": "anonymous", "applicant": null, "cancellation_reason": null, "version": 1,
+    "created_at": "2026-11-24T10:00:00+01:00", "updated_at": "2026-11-24T10:00:00+01:00",
+    "links": [{ "rel": "cancellation", "method": "POST", "href": "/bugliano/v1/appointments/01980000-0000-7000-8000-000000000030/cancellation" }],
+    "manage_token": "pQ4xK7M2pQ4xK7M2pQ4xKw"
+}))]
+pub struct AppointmentView {
+    /// Identifier.
+    pub id: AppointmentId,
+    /// The code people read aloud, unique in the Comune.
+    pub code: PublicCode,
+    /// Where it is in its life.
+    pub state: AppointmentState,
+    /// What it is for.
+    pub service: ServiceReference,
+    /// In which calendar.
+    pub calendar_id: CalendarId,
+    /// Where to go.
+    pub office: OfficeReference,
+    /// When it starts.
+    #[serde(with = "civil::rfc3339")]
+    pub starts_at: Timestamp,
+    /// When it ends.
+    #[serde(with = "civil::rfc3339")]
+    pub ends_at: Timestamp,
+    /// How many come.
+    #[schema(minimum = 1, maximum = 100)]
+    pub persons: i64,
+    /// By which way it was booked.
+    pub channel: Channel,
+    /// Who comes; left out in lists and for devices.
+    pub applicant: Option<ApplicantView>,
+    /// Why it was called off.
+    #[schema(max_length = 500)]
+    pub cancellation_reason: Option<String>,
+    /// Counts changes; the number in the `ETag`.
+    #[schema(minimum = 1, maximum = 1000000)]
+    pub version: i64,
+    /// When it was booked.
+    #[serde(with = "civil::rfc3339")]
+    pub created_at: Timestamp,
+    /// When it last changed.
+    #[serde(with = "civil::rfc3339")]
+    pub updated_at: Timestamp,
+    /// What this caller may do with it now.
+    #[schema(max_items = 10)]
+    pub links: Vec<Link>,
+    /// Given once, to who booked without signing in: with it the appointment can be looked up, moved and cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 100)]
+    pub manage_token: Option<String>,
+}
+
+/// A service, by name.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "id": "01980000-0000-7000-8000-000000000010", "name": "Carta d'identità elettronica" }))]
+pub struct ServiceReference {
+    /// The service.
+    pub id: AppointmentServiceId,
+    /// Its name, in the language asked for.
+    #[schema(max_length = 200)]
+    pub name: String,
+}
+
+/// An office and where it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "01980000-0000-7000-8000-000000000002", "name": "Ufficio anagrafe", "address": "Piazza del Municipio 1", "locality": "Bugliano"
+}))]
+pub struct OfficeReference {
+    /// The office.
+    pub id: OfficeId,
+    /// Its name, in the language asked for.
+    #[schema(max_length = 200)]
+    pub name: String,
+    /// Street and number.
+    #[schema(max_length = 200)]
+    pub address: String,
+    /// Town or hamlet.
+    #[schema(max_length = 100)]
+    pub locality: String,
+}
+
+/// Who comes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Applicant, example = json!({
+    "given_name": "Anna", "family_name": "Prova", "tax_code": null, "email": "anna.prova@example.org", "phone": null, "notes": null
+}))]
+pub struct ApplicantView {
+    /// Given name.
+    #[schema(max_length = 100)]
+    pub given_name: String,
+    /// Family name.
+    #[schema(max_length = 100)]
+    pub family_name: String,
+    /// Codice fiscale.
+    pub tax_code: Option<TaxCode>,
+    /// E-mail address.
+    #[schema(max_length = 254)]
+    pub email: String,
+    /// Telephone number.
+    #[schema(max_length = 30)]
+    pub phone: Option<String>,
+    /// What they want the office to know.
+    #[schema(max_length = 1000)]
+    pub notes: Option<String>,
+}
+
+impl std::fmt::Debug for ApplicantView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApplicantView(***)")
+    }
+}
+
+impl From<Applicant> for ApplicantView {
+    fn from(applicant: Applicant) -> Self {
+        let Applicant { given_name, family_name, tax_code, email, phone, notes } = applicant;
+        Self { given_name, family_name, tax_code, email, phone, notes }
+    }
+}
+
+/// Something the caller may do now.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "rel": "cancellation", "method": "POST", "href": "/bugliano/v1/appointments/01980000-0000-7000-8000-000000000030/cancellation" }))]
+pub struct Link {
+    /// What it does.
+    #[schema(max_length = 50)]
+    pub rel: String,
+    /// HTTP method.
+    #[schema(max_length = 10)]
+    pub method: String,
+    /// Path on this server.
+    #[schema(max_length = 500)]
+    pub href: String,
+}

@@ -1,0 +1,12 @@
+//! Calendars of counters: when they are open, and what of it is free.
+
+pub mod claim;
+pub mod model;
+pub mod occupancy;
+pub mod routes;
+pub mod store;
+pub mod timetable;
+#[cfg(test)]
+mod timetable_properties;
+
+pub use model::{Calendar, CalendarId, ExceptionKind, OpeningException, OpeningRule};

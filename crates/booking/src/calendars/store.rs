@@ -1,0 +1,382 @@
+//! Queries over calendars, their hours and their occupancy.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use diesel::{prelude::*, sql_query};
+use jiff::{Timestamp, civil::Date};
+use kernel::{Id, Localized, PageRequest};
+use platform::directory::OfficeId;
+use storage::{
+    Json, MultiBackend, Tx, both,
+    types::{At, CivilDate, Day, Hour, Key, Uid},
+};
+
+use super::model::{Calendar, CalendarId, ExceptionKind, OpeningException, OpeningRule};
+use crate::schema::{calendars, occupancy, opening_exceptions, opening_rules};
+
+/// What takes time in a calendar: a hold or an appointment.
+#[derive(Debug)]
+pub enum ClaimTag {}
+
+/// The identifier of a hold or an appointment, as occupancy knows it.
+pub type ClaimId = Id<ClaimTag>;
+
+type CalendarRow = (CalendarId, OfficeId, Json<Localized>, i64, i64, i64, bool, i64, i64, i64);
+
+const CALENDAR: (
+    calendars::id,
+    calendars::office_id,
+    calendars::name,
+    calendars::tick_minutes,
+    calendars::slot_minutes,
+    calendars::capacity,
+    calendars::closed_on_holidays,
+    calendars::lead_minutes,
+    calendars::horizon_days,
+    calendars::version,
+) = (
+    calendars::id,
+    calendars::office_id,
+    calendars::name,
+    calendars::tick_minutes,
+    calendars::slot_minutes,
+    calendars::capacity,
+    calendars::closed_on_holidays,
+    calendars::lead_minutes,
+    calendars::horizon_days,
+    calendars::version,
+);
+
+fn calendar_of(row: CalendarRow) -> Calendar {
+    let (id, office_id, Json(name), tick_minutes, slot_minutes, capacity, closed, lead, horizon, version) = row;
+    Calendar {
+        id,
+        office_id,
+        name,
+        tick_minutes,
+        slot_minutes,
+        capacity,
+        closed_on_holidays: closed,
+        lead_minutes: lead,
+        horizon_days: horizon,
+        version,
+    }
+}
+
+/// Adds a calendar.
+///
+/// # Errors
+/// When the office is unknown or the database fails.
+pub fn insert_calendar(tx: &mut Tx<'_>, calendar: &Calendar) -> storage::Result<()> {
+    use calendars as c;
+    diesel::insert_into(c::table)
+        .values((
+            c::tenant_id.eq(Key(tx.tenant())),
+            c::id.eq(Key(calendar.id)),
+            c::office_id.eq(Key(calendar.office_id)),
+            c::name.eq(Json(calendar.name.clone())),
+            c::tick_minutes.eq(calendar.tick_minutes),
+            c::slot_minutes.eq(calendar.slot_minutes),
+            c::capacity.eq(calendar.capacity),
+            c::closed_on_holidays.eq(calendar.closed_on_holidays),
+            c::lead_minutes.eq(calendar.lead_minutes),
+            c::horizon_days.eq(calendar.horizon_days),
+            c::version.eq(calendar.version),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Adds weekly hours.
+///
+/// # Errors
+/// When the calendar is unknown or the database fails.
+pub fn insert_rule(tx: &mut Tx<'_>, rule: &OpeningRule) -> storage::Result<()> {
+    use opening_rules as r;
+    diesel::insert_into(r::table)
+        .values((
+            r::tenant_id.eq(Key(tx.tenant())),
+            r::id.eq(Key(rule.id)),
+            r::calendar_id.eq(Key(rule.calendar_id)),
+            r::weekday.eq(rule.weekday),
+            r::starts_at.eq(Hour(rule.starts_at)),
+            r::ends_at.eq(Hour(rule.ends_at)),
+            r::valid_from.eq(Day(rule.valid_from)),
+            r::valid_until.eq(rule.valid_until.map(Day)),
+            r::every_n_weeks.eq(rule.every_n_weeks),
+            r::capacity.eq(rule.capacity),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Adds an exception.
+///
+/// # Errors
+/// When the calendar is unknown or the database fails.
+pub fn insert_exception(tx: &mut Tx<'_>, exception: &OpeningException) -> storage::Result<()> {
+    use opening_exceptions as e;
+    diesel::insert_into(e::table)
+        .values((
+            e::tenant_id.eq(Key(tx.tenant())),
+            e::id.eq(Key(exception.id)),
+            e::calendar_id.eq(Key(exception.calendar_id)),
+            e::date.eq(Day(exception.date)),
+            e::kind.eq(exception.kind),
+            e::starts_at.eq(exception.starts_at.map(Hour)),
+            e::ends_at.eq(exception.ends_at.map(Hour)),
+            e::capacity.eq(exception.capacity),
+            e::reason.eq(exception.reason.clone().map(Json)),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// One calendar.
+///
+/// # Errors
+/// When the database fails.
+pub fn calendar(tx: &mut Tx<'_>, id: CalendarId) -> storage::Result<Option<Calendar>> {
+    let row: Option<CalendarRow> = calendars::table
+        .filter(calendars::tenant_id.eq(Key(tx.tenant())))
+        .filter(calendars::id.eq(Key(id)))
+        .select(CALENDAR)
+        .first(tx.conn())
+        .optional()?;
+    Ok(row.map(calendar_of))
+}
+
+/// A page of the calendars, by id, of one office or of all.
+///
+/// # Errors
+/// When the database fails.
+pub fn calendars(
+    tx: &mut Tx<'_>,
+    office: Option<OfficeId>,
+    page: &PageRequest<CalendarId>,
+) -> storage::Result<Vec<Calendar>> {
+    let mut query = calendars::table
+        .filter(calendars::tenant_id.eq(Key(tx.tenant())))
+        .select(CALENDAR)
+        .into_boxed::<MultiBackend>();
+    if let Some(office) = office {
+        query = query.filter(calendars::office_id.eq(Key(office)));
+    }
+    if let Some(after) = page.after {
+        query = query.filter(calendars::id.gt(Key(after)));
+    }
+    let rows: Vec<CalendarRow> = query.order(calendars::id).limit(page.fetch()).load(tx.conn())?;
+    Ok(rows.into_iter().map(calendar_of).collect())
+}
+
+/// The weekly hours of a calendar, in the order they were made.
+///
+/// # Errors
+/// When the database fails.
+pub fn rules(tx: &mut Tx<'_>, calendar: CalendarId) -> storage::Result<Vec<OpeningRule>> {
+    use opening_rules as r;
+    Ok(r::table
+        .filter(r::tenant_id.eq(Key(tx.tenant())))
+        .filter(r::calendar_id.eq(Key(calendar)))
+        .order(r::id)
+        .select((
+            r::id,
+            r::calendar_id,
+            r::weekday,
+            r::starts_at,
+            r::ends_at,
+            r::valid_from,
+            r::valid_until,
+            r::every_n_weeks,
+            r::capacity,
+        ))
+        .load(tx.conn())?)
+}
+
+/// The exceptions of a calendar from one date to another, both included, by date.
+///
+/// # Errors
+/// When the database fails.
+pub fn exceptions(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    from: Date,
+    to: Date,
+) -> storage::Result<Vec<OpeningException>> {
+    use opening_exceptions as e;
+    type Row = (
+        Id<OpeningException>,
+        CalendarId,
+        Date,
+        ExceptionKind,
+        Option<jiff::civil::Time>,
+        Option<jiff::civil::Time>,
+        Option<i64>,
+        Option<Json<Localized>>,
+    );
+    let rows: Vec<Row> = e::table
+        .filter(e::tenant_id.eq(Key(tx.tenant())))
+        .filter(e::calendar_id.eq(Key(calendar)))
+        .filter(e::date.ge(Day(from)))
+        .filter(e::date.le(Day(to)))
+        .order((e::date, e::id))
+        .select((e::id, e::calendar_id, e::date, e::kind, e::starts_at, e::ends_at, e::capacity, e::reason))
+        .load(tx.conn())?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, calendar_id, date, kind, starts_at, ends_at, capacity, reason)| OpeningException {
+            id,
+            calendar_id,
+            date,
+            kind,
+            starts_at,
+            ends_at,
+            capacity,
+            reason: reason.map(|json| json.0),
+        })
+        .collect())
+}
+
+/// Locks days of calendars until the end of the transaction, so that claims of the same day follow
+/// one another. Give them in the one order everybody uses (sorted), or two claims can lock each other out.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_days(tx: &mut Tx<'_>, days: &BTreeSet<(CalendarId, Date)>) -> storage::Result<()> {
+    let tenant = tx.tenant();
+    for (calendar, day) in days {
+        sql_query(
+            "INSERT INTO calendar_days (tenant_id, calendar_id, day, version) VALUES ($1, $2, $3, 1) \
+             ON CONFLICT (tenant_id, calendar_id, day) DO UPDATE SET version = calendar_days.version + 1",
+        )
+        .bind::<Uid, _>(Key(tenant))
+        .bind::<Uid, _>(Key(*calendar))
+        .bind::<CivilDate, _>(Day(*day))
+        .execute(tx.conn())?;
+    }
+    Ok(())
+}
+
+/// The seats taken in these ticks: `(tick, seat)`. A hold that has expired takes none.
+///
+/// # Errors
+/// When the database fails.
+pub fn taken(tx: &mut Tx<'_>, calendar: CalendarId, ticks: Range<i64>) -> storage::Result<BTreeSet<(i64, i64)>> {
+    use occupancy as o;
+    let now = At(tx.now());
+    let rows: Vec<(i64, i64)> = o::table
+        .filter(o::tenant_id.eq(Key(tx.tenant())))
+        .filter(o::calendar_id.eq(Key(calendar)))
+        .filter(o::tick.ge(ticks.start).and(o::tick.lt(ticks.end)))
+        .filter(o::hold_expires_at.is_null().or(o::hold_expires_at.gt(now)))
+        .select((o::tick, o::seat))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().collect())
+}
+
+/// How many seats are taken in each of these ticks; a tick that is free is left out.
+///
+/// # Errors
+/// When the database fails.
+pub fn taken_counts(tx: &mut Tx<'_>, calendar: CalendarId, ticks: Range<i64>) -> storage::Result<BTreeMap<i64, i64>> {
+    use occupancy as o;
+    let now = At(tx.now());
+    let rows: Vec<(i64, i64)> = o::table
+        .filter(o::tenant_id.eq(Key(tx.tenant())))
+        .filter(o::calendar_id.eq(Key(calendar)))
+        .filter(o::tick.ge(ticks.start).and(o::tick.lt(ticks.end)))
+        .filter(o::hold_expires_at.is_null().or(o::hold_expires_at.gt(now)))
+        .group_by(o::tick)
+        .select((o::tick, diesel::dsl::count_star()))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Removes what expired holds left in these ticks, so that their seats can be claimed. The days
+/// must be locked.
+///
+/// # Errors
+/// When the database fails.
+pub fn drop_expired(tx: &mut Tx<'_>, calendar: CalendarId, ticks: Range<i64>) -> storage::Result<()> {
+    use occupancy as o;
+    diesel::delete(
+        o::table
+            .filter(o::tenant_id.eq(Key(tx.tenant())))
+            .filter(o::calendar_id.eq(Key(calendar)))
+            .filter(o::tick.ge(ticks.start).and(o::tick.lt(ticks.end)))
+            .filter(o::hold_expires_at.le(At(tx.now()))),
+    )
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Takes seats.
+///
+/// # Errors
+/// A unique violation when one of them is taken, which the locked day should have prevented.
+pub fn take(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    claim: ClaimId,
+    seats: &[(i64, i64)],
+    hold_expires_at: Option<Timestamp>,
+) -> storage::Result<()> {
+    use occupancy as o;
+    let tenant = Key(tx.tenant());
+    let row = |(tick, seat): &(i64, i64)| {
+        (
+            o::tenant_id.eq(tenant),
+            o::calendar_id.eq(Key(calendar)),
+            o::tick.eq(*tick),
+            o::seat.eq(*seat),
+            o::claim_id.eq(Key(claim)),
+            o::hold_expires_at.eq(hold_expires_at.map(At)),
+        )
+    };
+    // A day of five-minute ticks is 288 rows of six values: within the 32,766 that SQLite binds.
+    let rows: Vec<_> = seats.iter().map(row).collect();
+    both!(tx, conn => diesel::insert_into(o::table).values(&rows).execute(conn))?;
+    Ok(())
+}
+
+/// Gives back every seat of a claim.
+///
+/// # Errors
+/// When the database fails.
+pub fn release(tx: &mut Tx<'_>, claim: ClaimId) -> storage::Result<()> {
+    use occupancy as o;
+    let tenant = Key(tx.tenant());
+    diesel::delete(o::table.filter(o::tenant_id.eq(tenant)).filter(o::claim_id.eq(Key(claim)))).execute(tx.conn())?;
+    Ok(())
+}
+
+/// Hands the seats of a hold over to an appointment, for good. Returns how many there were.
+///
+/// # Errors
+/// When the database fails.
+pub fn hand_over(tx: &mut Tx<'_>, hold: ClaimId, appointment: ClaimId) -> storage::Result<usize> {
+    use occupancy as o;
+    let tenant = Key(tx.tenant());
+    Ok(diesel::update(o::table.filter(o::tenant_id.eq(tenant)).filter(o::claim_id.eq(Key(hold))))
+        .set((o::claim_id.eq(Key(appointment)), o::hold_expires_at.eq(None::<At>)))
+        .execute(tx.conn())?)
+}
+
+/// How long past its end a hold is left alone by [`sweep_expired`]: longer than any transaction takes, so
+/// that tidying never meets somebody who is just using the hold.
+pub const SWEEP_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+/// Deletes the rows of holds that expired a while ago.
+///
+/// # Errors
+/// When the database fails.
+pub fn sweep_expired(tx: &mut Tx<'_>) -> storage::Result<()> {
+    use occupancy as o;
+    let (tenant, before) = (Key(tx.tenant()), At(tx.now().saturating_sub(SWEEP_AFTER).unwrap_or(Timestamp::MIN)));
+    diesel::delete(o::table.filter(o::tenant_id.eq(tenant)).filter(o::hold_expires_at.le(before)))
+        .execute(tx.conn())?;
+    Ok(())
+}

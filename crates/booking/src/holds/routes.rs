@@ -1,0 +1,141 @@
+//! `/holds`: keeping a time while somebody fills in a form.
+
+use actix_web::{HttpResponse, delete, get, post, web::Data};
+use jiff::SignedDuration;
+use kernel::Problem;
+use platform::{
+    access::{Caller, CallerKind, policy},
+    http::{Answer, Body, IdPath, IdempotencyKey, ProblemBody, Reply, not_found},
+    idempotency::{self, InFlight},
+};
+use storage::{Db, Tx};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{
+    model::{Hold, HoldId, HoldView, NewHold},
+    store,
+};
+use crate::{
+    BookingSettings,
+    appointments::{changes, routes::with_alternatives},
+    calendars::{claim, store as calendars},
+    problems::PERSON_LIMIT_REACHED,
+};
+
+/// How many times one citizen may keep at once: enough to hesitate, too few to block a counter.
+const OPEN_HOLDS_PER_CITIZEN: i64 = 3;
+
+/// Keep a time
+///
+/// Keeps a time for a few minutes (5 unless the deployment says otherwise) so that it is still there
+/// when the form is filled in. Repeating the request with the same key keeps it once.
+#[utoipa::path(tag = "holds", request_body = NewHold, security((), ("bearer" = [])),
+    params(("Idempotency-Key" = String, Header, max_length = 255, description = "A random key, the same on every retry")), responses(
+    (status = 201, description = "The time is kept until `expires_at`", body = HoldView),
+    (status = 409, description = "`slot-taken`, `person-limit-reached`, `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, description = "`invalid-body`, `outside-opening-hours`, `lead-time`, `beyond-horizon`, `duration-not-allowed`, `local-time-does-not-exist`, `idempotency-key-reused`", body = ProblemBody, content_type = "application/problem+json"),
+))]
+#[post("/holds")]
+async fn create_hold(
+    caller: Caller,
+    key: IdempotencyKey,
+    body: Body<NewHold>,
+    db: Data<Db>,
+    in_flight: Data<InFlight>,
+    settings: Data<BookingSettings>,
+) -> Answer {
+    let (new, digest) = body.into_parts();
+    let starts_at = changes::moment(&new.starts_at)?;
+    let persons = new.persons.unwrap_or(1);
+    let (who, ttl) = (caller.clone(), settings.hold_minutes);
+    let (service_id, calendar_id) = (new.service_id, new.calendar_id);
+    let outcome = idempotency::once(&db, &in_flight, &caller, Some(&key), &digest, move |tx| {
+        let (calendar, service) = changes::find_offer(tx, service_id, calendar_id)?;
+        policy::booking(&who, calendar.office_id, service.anonymous_allowed)?;
+        check_limit(tx, &who)?;
+        let holidays = who.tenant.holidays();
+        let notice = changes::notice_for(&who);
+        let visit = claim::plan_visit(tx, &calendar, &service, &holidays, starts_at, persons, notice)?;
+        claim::lock(tx, &calendar, &visit, None)?;
+        let id: HoldId = tx.new_id();
+        let expires_at = tx.now().saturating_add(SignedDuration::from_mins(ttl)).unwrap_or(tx.now());
+        claim::take(tx, &calendar, &visit, id.cast(), Some(expires_at))?;
+        let hold = Hold {
+            tenant_id: tx.tenant(),
+            id,
+            service_id,
+            calendar_id,
+            starts_at: visit.starts_at,
+            ends_at: visit.ends_at,
+            persons,
+            owner: who.actor().as_str().to_owned(),
+            expires_at,
+            created_at: tx.now(),
+        };
+        store::insert(tx, &hold)?;
+        let location = format!("/{}/v1/holds/{id}", who.tenant.slug);
+        Ok(Reply::created(HoldView::from(hold)).at(location))
+    })
+    .await;
+    with_alternatives(outcome, &db, &caller, service_id, calendar_id, persons, starts_at).await
+}
+
+fn check_limit(tx: &mut Tx<'_>, caller: &Caller) -> storage::Result<()> {
+    if matches!(caller.kind, CallerKind::Citizen(_))
+        && store::count_open(tx, caller.actor().as_str())? >= OPEN_HOLDS_PER_CITIZEN
+    {
+        return Err(Problem::new(&PERSON_LIMIT_REACHED)
+            .detail("too many times kept at once")
+            .with("limit", OPEN_HOLDS_PER_CITIZEN)
+            .into());
+    }
+    Ok(())
+}
+
+/// One hold
+///
+/// Whether and until when a time is kept. A hold that has expired, was released or was used is not
+/// found, and neither is another person's.
+#[utoipa::path(tag = "holds", security((), ("bearer" = [])),
+    params(("hold_id" = HoldId, Path, description = "The hold")), responses(
+    (status = 200, description = "The hold", body = HoldView),
+    (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
+))]
+#[get("/holds/{hold_id}")]
+async fn show_hold(caller: Caller, id: IdPath<Hold>, db: Data<Db>) -> Answer {
+    let owner = caller.actor().as_str().to_owned();
+    let hold = db.read(&caller, move |tx| open_hold(tx, id.0, &owner)).await?;
+    Reply::ok(HoldView::from(hold))
+}
+
+/// Release a hold
+///
+/// Gives the time back at once. A hold that is gone already is not found.
+#[utoipa::path(tag = "holds", security((), ("bearer" = [])),
+    params(("hold_id" = HoldId, Path, description = "The hold")), responses(
+    (status = 204, description = "The time is anybody's again"),
+    (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
+))]
+#[delete("/holds/{hold_id}")]
+async fn release_hold(caller: Caller, id: IdPath<Hold>, db: Data<Db>) -> Answer {
+    let owner = caller.actor().as_str().to_owned();
+    db.write(&caller, move |tx| {
+        open_hold(tx, id.0, &owner)?;
+        calendars::release(tx, id.0.cast())?;
+        store::delete(tx, id.0)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// An open hold of this owner. Anonymous holds are known by their id alone, which has 74 random bits.
+fn open_hold(tx: &mut Tx<'_>, id: HoldId, owner: &str) -> storage::Result<Hold> {
+    let now = tx.now();
+    let hold = store::find(tx, id)?.filter(|hold| hold.owner == owner && hold.is_open(now));
+    Ok(hold.ok_or_else(not_found)?)
+}
+
+/// Registers what this module serves.
+pub fn routes(cfg: &mut ServiceConfig<'_>) {
+    cfg.service(create_hold).service(show_hold).service(release_hold);
+}

@@ -1,0 +1,7 @@
+//! What one can come to a counter for: the way from a need to an office.
+
+pub mod model;
+pub mod routes;
+pub mod store;
+
+pub use model::{AppointmentService, AppointmentServiceId};

@@ -1,0 +1,145 @@
+//! Services given at a counter, as stored and as served.
+
+use kernel::{Id, Lang, Localized};
+use platform::directory::{OfficeId, PlaceId};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::calendars::{CalendarId, occupancy::ServiceTime};
+
+/// The identifier of a service.
+pub type AppointmentServiceId = Id<AppointmentService>;
+
+/// Something one can come to a counter for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppointmentService {
+    /// Identifier.
+    pub id: AppointmentServiceId,
+    /// Short name, unique in the Comune.
+    pub slug: String,
+    /// What people call it.
+    pub name: Localized,
+    /// What it is for.
+    pub description: Option<Localized>,
+    /// What to bring.
+    pub required_documents: Vec<Localized>,
+    /// The visit of one person, in minutes.
+    pub duration_minutes: i64,
+    /// Added for each further person.
+    pub extra_person_minutes: i64,
+    /// How many may come together.
+    pub max_persons: i64,
+    /// Preparation before the visit.
+    pub buffer_before_minutes: i64,
+    /// Clearing after it.
+    pub buffer_after_minutes: i64,
+    /// Open appointments one person may have for it; without one, as many as they like.
+    pub max_per_person: Option<i64>,
+    /// Whether it can be booked without signing in.
+    pub anonymous_allowed: bool,
+    /// Counts changes.
+    pub version: i64,
+}
+
+impl AppointmentService {
+    /// How long it takes.
+    pub const fn time(&self) -> ServiceTime {
+        ServiceTime {
+            minutes: self.duration_minutes,
+            extra_person_minutes: self.extra_person_minutes,
+            buffer_before_minutes: self.buffer_before_minutes,
+            buffer_after_minutes: self.buffer_after_minutes,
+        }
+    }
+
+    /// What the API serves of it.
+    pub fn view(self, lang: Lang) -> AppointmentServiceView {
+        AppointmentServiceView {
+            id: self.id,
+            slug: self.slug,
+            name: self.name.text(lang).to_owned(),
+            description: self.description.map(|text| text.text(lang).to_owned()),
+            required_documents: self.required_documents.iter().map(|text| text.text(lang).to_owned()).collect(),
+            duration_minutes: self.duration_minutes,
+            extra_person_minutes: self.extra_person_minutes,
+            max_persons: self.max_persons,
+            max_per_person: self.max_per_person,
+            anonymous_allowed: self.anonymous_allowed,
+        }
+    }
+}
+
+/// Something one can come to a counter for.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AppointmentService, example = json!({
+    "id": "01980000-0000-7000-8000-000000000010", "slug": "carta-identita", "name": "Carta d'identità elettronica",
+    "description": "Rilascio e rinnovo", "required_documents": ["Carta scaduta o in scadenza", "Una fototessera recente"],
+    "duration_minutes": 20, "extra_person_minutes": 15, "max_persons": 4, "max_per_person": 2, "anonymous_allowed": true
+}))]
+pub struct AppointmentServiceView {
+    /// Identifier.
+    pub id: AppointmentServiceId,
+    /// Short name, unique in the Comune.
+    #[schema(max_length = 63)]
+    pub slug: String,
+    /// What people call it, in the language asked for.
+    #[schema(max_length = 200)]
+    pub name: String,
+    /// What it is for.
+    #[schema(max_length = 2000)]
+    pub description: Option<String>,
+    /// What to bring.
+    #[schema(max_items = 50)]
+    pub required_documents: Vec<String>,
+    /// The visit of one person, in minutes; times offered may be rounded up to the calendar's slots.
+    #[schema(minimum = 1, maximum = 1440)]
+    pub duration_minutes: i64,
+    /// Added for each further person, in minutes.
+    #[schema(minimum = 0, maximum = 1440)]
+    pub extra_person_minutes: i64,
+    /// How many may come in one appointment.
+    #[schema(minimum = 1, maximum = 100)]
+    pub max_persons: i64,
+    /// Open appointments one person may have for it; absent: as many as they like.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub max_per_person: Option<i64>,
+    /// Whether it can be booked without signing in.
+    pub anonymous_allowed: bool,
+}
+
+/// An office that gives a service, where it is, and the calendars to book there.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "office_id": "01980000-0000-7000-8000-000000000002", "name": "Ufficio anagrafe",
+    "place_id": "01980000-0000-7000-8000-000000000001", "address": "Piazza del Municipio 1", "locality": "Bugliano",
+    "calendars": [{ "id": "01980000-0000-7000-8000-000000000003", "name": "Sportello 1 e 2" }]
+}))]
+pub struct ServiceOffice {
+    /// The office.
+    pub office_id: OfficeId,
+    /// Its name, in the language asked for.
+    #[schema(max_length = 200)]
+    pub name: String,
+    /// Where it is.
+    pub place_id: PlaceId,
+    /// Street and number.
+    #[schema(max_length = 200)]
+    pub address: String,
+    /// Town or hamlet.
+    #[schema(max_length = 100)]
+    pub locality: String,
+    /// The calendars of that office that give the service.
+    #[schema(max_items = 100)]
+    pub calendars: Vec<CalendarReference>,
+}
+
+/// A calendar, by name.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "id": "01980000-0000-7000-8000-000000000003", "name": "Sportello 1 e 2" }))]
+pub struct CalendarReference {
+    /// The calendar.
+    pub id: CalendarId,
+    /// Its name, in the language asked for.
+    #[schema(max_length = 200)]
+    pub name: String,
+}
