@@ -1,0 +1,59 @@
+//! The application: what the crates serve, wired to what they need.
+
+use actix_web::{
+    App, Error,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::from_fn,
+    web::{self, Data},
+};
+use booking::BookingSettings;
+use platform::{access::Access, http::MaxBody, idempotency::InFlight};
+use storage::Db;
+use tracing_actix_web::TracingLogger;
+use utoipa_actix_web::{AppExt, scope};
+
+use crate::{
+    logging::RequestSpan,
+    middleware::{catch_panics, speak_problems},
+    openapi, pages,
+    pages::SharedContract,
+};
+
+/// What the workers share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) db: Db,
+    pub(crate) access: Access,
+    pub(crate) booking: BookingSettings,
+    pub(crate) max_body: usize,
+    pub(crate) in_flight: InFlight,
+    pub(crate) contract: SharedContract,
+}
+
+/// Builds the application of one worker.
+pub(crate) fn build(
+    shared: &Shared,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    let (app, _) = App::new()
+        .into_utoipa_app()
+        .app_data(Data::new(shared.db.clone()))
+        .app_data(Data::new(shared.access.clone()))
+        .app_data(Data::new(shared.booking))
+        .app_data(Data::new(shared.in_flight.clone()))
+        .app_data(Data::new(MaxBody(shared.max_body)))
+        .app_data(Data::from(shared.contract.clone()))
+        .map(|app| app.configure(pages::routes))
+        .service(scope::scope("/{comune}/v1").configure(openapi::routes))
+        .map(|app| app.default_service(web::route().to(pages::nothing_here)))
+        .split_for_parts();
+    app.wrap(from_fn(catch_panics)).wrap(from_fn(speak_problems)).wrap(TracingLogger::<RequestSpan>::new())
+}

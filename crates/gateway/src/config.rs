@@ -1,0 +1,349 @@
+//! Every setting, with its default; docs/configuration.md says the same in a table.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use jsonwebtoken::Algorithm;
+use platform::access::tokens::{ClaimNames, KeyLocation, Provider, ProviderKind};
+use serde::{Deserialize, Serialize};
+use storage::DbOptions;
+
+/// The settings of the server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How it listens.
+    pub server: ServerConfig,
+    /// Where its data is.
+    pub database: DatabaseConfig,
+    /// What it logs.
+    pub log: LogConfig,
+    /// Whose tokens it accepts.
+    pub identity: IdentityConfig,
+    /// Appointments.
+    pub booking: BookingConfig,
+}
+
+/// How the server listens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// How the public reaches it, without a trailing slash.
+    pub public_url: String,
+    /// Threads that serve requests; 0: one per core.
+    pub workers: usize,
+    /// How long requests in flight may take after SIGTERM.
+    pub shutdown_timeout_seconds: u64,
+    /// The largest request body.
+    pub max_body_bytes: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: "http://127.0.0.1:8080".to_owned(),
+            workers: 0,
+            shutdown_timeout_seconds: 30,
+            max_body_bytes: 1_048_576,
+        }
+    }
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseConfig {
+    /// `sqlite:PATH` or `postgres://…`. Required.
+    pub url: Option<String>,
+    /// Connections for reading.
+    pub read_connections: u32,
+    /// Connections for writing; PostgreSQL only.
+    pub write_connections: u32,
+    /// How long to wait for a connection or a lock.
+    pub busy_timeout_ms: u64,
+    /// Allow a PostgreSQL host that is neither a Unix socket nor the loopback.
+    pub allow_cleartext: bool,
+    /// Bring the schema up to date when the server starts.
+    pub migrate_on_start: bool,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: None,
+            read_connections: 8,
+            write_connections: 8,
+            busy_timeout_ms: 5000,
+            allow_cleartext: false,
+            migrate_on_start: true,
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// Sizes and patience, as the database wants them.
+    pub const fn options(&self) -> DbOptions {
+        DbOptions {
+            read_connections: self.read_connections,
+            write_connections: self.write_connections,
+            busy_timeout: Duration::from_millis(self.busy_timeout_ms),
+        }
+    }
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// Its form.
+    pub format: LogFormat,
+    /// How much: `error`, `warn`, `info`, `debug`, `trace`, or a tracing filter.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Json, level: "info".to_owned() }
+    }
+}
+
+/// Whose tokens are accepted.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityConfig {
+    /// One entry per identity provider.
+    pub providers: Vec<ProviderConfig>,
+}
+
+/// An identity provider.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Its name; staff are bound to it together with their subject.
+    pub name: String,
+    /// Whom it identifies.
+    pub kind: ProviderKind,
+    /// The exact `iss` of its tokens.
+    pub issuer: String,
+    /// What `aud` must contain; `{tenant}` stands for the Comune's slug.
+    pub audience: String,
+    /// Signature algorithms accepted.
+    #[serde(default = "default_algorithms")]
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are: https, or http on this machine.
+    pub jwks_url: Option<String>,
+    /// A file with its keys.
+    pub jwks_file: Option<PathBuf>,
+    /// The names of its claims.
+    #[serde(default)]
+    pub claims: ClaimNames,
+}
+
+fn default_algorithms() -> Vec<Algorithm> {
+    vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256]
+}
+
+/// Appointments.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BookingConfig {
+    /// How long a hold keeps its time, in minutes.
+    pub hold_minutes: u32,
+}
+
+impl Default for BookingConfig {
+    fn default() -> Self {
+        Self { hold_minutes: 5 }
+    }
+}
+
+/// What the command line says, over everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// A TOML file.
+    pub config: Option<PathBuf>,
+    /// `server.listen`.
+    pub listen: Option<SocketAddr>,
+    /// `database.url`.
+    pub database: Option<String>,
+}
+
+/// Why the settings were refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file that was named is not there.
+    #[error("the configuration file {0} does not exist")]
+    NoFile(PathBuf),
+    /// A setting is unknown or has the wrong form.
+    #[error("configuration: {0}")]
+    Setting(Box<figment::Error>),
+    /// A setting that has no default was not given.
+    #[error("database.url is not set: use --database, the environment or a configuration file")]
+    NoDatabase,
+    /// A provider without keys, or with two places for them.
+    #[error("identity.providers `{0}`: give jwks_url or jwks_file, and one of them only")]
+    Keys(String),
+    /// The key file cannot be read.
+    #[error("identity.providers `{name}`: {path}: {source}")]
+    KeyFile {
+        /// The provider.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The address of the keys cannot be used.
+    #[error("identity.providers `{name}`: jwks_url: {reason}")]
+    KeyAddress {
+        /// The provider.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads defaults, file, environment and flags, each over the one before.
+    ///
+    /// # Errors
+    /// When a setting is unknown or has the wrong form, naming it.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        Self::load_over(Self::default(), flags)
+    }
+
+    /// The same, over other defaults.
+    ///
+    /// # Errors
+    /// When a setting is unknown or has the wrong form, naming it.
+    pub fn load_over(defaults: Self, flags: &Flags) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(defaults));
+        if let Some(path) = &flags.config {
+            if !path.exists() {
+                return Err(ConfigError::NoFile(path.clone()));
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        // Settings have a section: a variable without `__` is somebody else's business.
+        let env = Env::prefixed("SPORTELLO_").filter(|key| key.as_str().contains("__")).split("__");
+        let mut config: Self = figment.merge(env).extract().map_err(|error| ConfigError::Setting(Box::new(error)))?;
+        if let Some(listen) = flags.listen {
+            config.server.listen = listen;
+        }
+        if let Some(url) = &flags.database {
+            config.database.url = Some(url.clone());
+        }
+        Ok(config)
+    }
+}
+
+impl ProviderConfig {
+    /// The provider, with its keys read from their file or to be fetched.
+    ///
+    /// # Errors
+    /// When the keys cannot be had.
+    pub fn provider(&self) -> Result<Provider, ConfigError> {
+        let keys = match (&self.jwks_url, &self.jwks_file) {
+            (Some(url), None) => {
+                connectors::HttpKeySource::check_address(url)
+                    .map_err(|error| ConfigError::KeyAddress { name: self.name.clone(), reason: error.to_string() })?;
+                KeyLocation::Url(url.clone())
+            }
+            (None, Some(path)) => KeyLocation::Inline(std::fs::read(path).map_err(|source| ConfigError::KeyFile {
+                name: self.name.clone(),
+                path: path.clone(),
+                source,
+            })?),
+            _ => return Err(ConfigError::Keys(self.name.clone())),
+        };
+        Ok(Provider {
+            name: self.name.clone(),
+            kind: self.kind,
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            algorithms: self.algorithms.clone(),
+            keys,
+            claims: self.claims.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn load(toml: &str) -> Result<Config, ConfigError> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(toml.as_bytes()).unwrap();
+        Config::load(&Flags { config: Some(file.path().to_owned()), ..Flags::default() })
+    }
+
+    #[test]
+    fn an_unknown_setting_is_an_error_that_names_it() {
+        let error = load("[database]\nurll = 'sqlite:x'").unwrap_err().to_string();
+        assert!(error.contains("urll"), "{error}");
+        let error = load("[databse]\nurl = 'sqlite:x'").unwrap_err().to_string();
+        assert!(error.contains("databse"), "{error}");
+    }
+
+    #[test]
+    fn flags_come_over_the_file() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"[database]\nurl = 'sqlite:a'\n[server]\nworkers = 3").unwrap();
+        let flags = Flags {
+            config: Some(file.path().to_owned()),
+            database: Some("sqlite:b".into()),
+            listen: Some("127.0.0.1:9".parse().unwrap()),
+        };
+        let config = Config::load(&flags).unwrap();
+        assert_eq!(config.database.url.as_deref(), Some("sqlite:b"));
+        assert_eq!(config.server.workers, 3);
+        assert_eq!(config.server.listen.port(), 9);
+    }
+
+    #[test]
+    fn a_provider_has_its_keys_in_one_place() {
+        let config =
+            load("[[identity.providers]]\nname='a'\nkind='citizens'\nissuer='https://id.example'\naudience='{tenant}'")
+                .unwrap();
+        let provider = config.identity.providers.first().unwrap();
+        assert_eq!(provider.algorithms, default_algorithms());
+        assert!(matches!(provider.provider(), Err(ConfigError::Keys(_))));
+    }
+
+    /// The page that people read names every setting there is, with its default.
+    #[test]
+    fn every_setting_is_documented() {
+        let page = include_str!("../../../docs/configuration.md");
+        let defaults = serde_json::to_value(Config::default()).unwrap();
+        for (section, settings) in defaults.as_object().unwrap() {
+            for (setting, default) in settings.as_object().unwrap() {
+                let needle = if section == "identity" { "identity.providers".into() } else { format!("`{setting}`") };
+                assert!(page.contains(&needle), "docs/configuration.md lacks {section}.{setting}");
+                let shown = if default.is_null() || default.is_array() { continue } else { format!("`{default}`") };
+                assert!(
+                    page.contains(&shown),
+                    "docs/configuration.md lacks the default {shown} of {section}.{setting}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What goes on beside the requests: tidying. Nothing depends on it having run.
+
+use std::time::Duration;
+
+use platform::{idempotency, tenants};
+use storage::{Db, Scope};
+
+/// How often expired holds and kept answers are removed.
+const EVERY: Duration = Duration::from_secs(300);
+
+/// Tidies for as long as the server runs.
+pub(crate) async fn tidy(db: Db) {
+    let mut ticks = tokio::time::interval(EVERY);
+    loop {
+        ticks.tick().await;
+        tidy_once(&db).await;
+    }
+}
+
+async fn tidy_once(db: &Db) {
+    let Ok(everyone) = db.read(&Scope::platform(), tenants::list).await else { return };
+    for tenant in everyone {
+        let scope = Scope::system(tenant.tenant_id);
+        let outcome = db
+            .write(&scope, |tx| {
+                booking::sweep(tx)?;
+                idempotency::sweep(tx)
+            })
+            .await;
+        // The log has the particulars; the next round tries again.
+        if let Err(problem) = outcome {
+            tracing::warn!(slug = problem.kind.slug, "tidying failed");
+        }
+    }
+}

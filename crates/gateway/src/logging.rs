@@ -1,0 +1,50 @@
+//! What is logged: one line per request and whatever goes wrong, with the request's id, and no
+//! personal data: no query strings, no addresses, no user agents, no tokens.
+
+use actix_web::{
+    Error, HttpMessage,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+};
+use tracing::{Span, field::Empty};
+use tracing_actix_web::{RequestId, RootSpanBuilder};
+use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+
+use crate::config::{LogConfig, LogFormat};
+
+/// Starts logging to standard error. Called once, by the program.
+pub(crate) fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter::ParseError> {
+    let filter = EnvFilter::try_new(&config.level)?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match config.format {
+        LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
+        LogFormat::Text => registry.with(fmt::layer().compact().with_writer(std::io::stderr)).try_init(),
+    };
+    // Somebody who embeds the program may have started logging already.
+    drop(started);
+    Ok(())
+}
+
+/// The span of a request.
+#[derive(Debug)]
+pub(crate) struct RequestSpan;
+
+impl RootSpanBuilder for RequestSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        let id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+        tracing::info_span!("request", request_id = %id, method = %request.method(), route = Empty, status = Empty)
+    }
+
+    fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
+        let (route, status) = match outcome {
+            // The pattern, not the path: `/{comune}/v1/offices/{office_id}`.
+            Ok(response) => {
+                (response.request().match_pattern().unwrap_or_else(|| "none".to_owned()), response.status().as_u16())
+            }
+            Err(error) => ("none".to_owned(), error.as_response_error().status_code().as_u16()),
+        };
+        span.record("route", route.as_str());
+        span.record("status", status);
+        span.in_scope(|| tracing::info!("answered"));
+    }
+}

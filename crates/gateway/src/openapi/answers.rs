@@ -1,0 +1,341 @@
+//! The answers that every operation has in common: refusals as problems, and words where none were found.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::finish::taken;
+
+/// The media type of every refusal (RFC 9457).
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What the shape of an operation tells about the refusals it can meet.
+#[derive(Default)]
+struct Facts {
+    body: bool,
+    path_parameter: bool,
+    query: bool,
+    idempotency_key: bool,
+    idempotency_key_required: bool,
+    if_match: bool,
+    if_match_required: bool,
+    /// A token is read, when there is one.
+    token: bool,
+    /// The call is answered without a token too.
+    anonymous: bool,
+    platform: bool,
+}
+
+/// A refusal's status and slug, and which operations can meet it.
+type Refusal = (&'static str, &'static str, fn(&Facts) -> bool);
+
+/// The refusals that come from around the handlers: extractors, access, storage.
+const REFUSALS: [Refusal; 15] = [
+    ("400", "malformed-body", |facts| facts.body),
+    ("400", "idempotency-key-required", |facts| facts.idempotency_key_required),
+    ("401", "unauthenticated", |facts| facts.token),
+    ("403", "forbidden", |facts| facts.token && !facts.anonymous),
+    ("404", "not-found", |facts| !facts.platform || facts.path_parameter),
+    ("409", "idempotency-in-progress", |facts| facts.idempotency_key),
+    ("412", "version-mismatch", |facts| facts.if_match),
+    ("413", "payload-too-large", |facts| facts.body),
+    ("415", "unsupported-media-type", |facts| facts.body),
+    ("422", "invalid-body", |facts| facts.body),
+    ("422", "invalid-query", |facts| facts.query),
+    ("422", "idempotency-key-reused", |facts| facts.idempotency_key),
+    ("428", "precondition-required", |facts| facts.if_match_required),
+    ("500", "internal-error", |_| true),
+    ("503", "storage-busy", |_| true),
+];
+
+/// The name of a status among the shared answers, and what to say when nobody said anything.
+fn reason(status: &str) -> (&'static str, &'static str) {
+    match status {
+        "200" => ("Ok", "Done."),
+        "201" => ("Created", "Made."),
+        "202" => ("Accepted", "Taken on; it will be done."),
+        "204" => ("NoContent", "Done; there is nothing to say."),
+        "304" => ("NotModified", "The copy you have is current."),
+        "400" => ("BadRequest", "The request is not well formed."),
+        "401" => ("Unauthenticated", "The token is missing, expired or not valid here."),
+        "403" => ("Forbidden", "This caller may not do this."),
+        "404" => ("NotFound", "There is no such thing, or it is not this caller's to see."),
+        "405" => ("MethodNotAllowed", "The resource does not answer this method; `Allow` names those it does."),
+        "409" => ("Conflict", "As things stand it cannot be done."),
+        "412" => ("PreconditionFailed", "It has changed since it was read: read it again."),
+        "413" => ("ContentTooLarge", "The body is larger than the server accepts."),
+        "415" => ("UnsupportedMediaType", "The body is of a media type that this call does not read."),
+        "422" => ("Unprocessable", "A part of the request is not acceptable; `errors` says which."),
+        "428" => ("PreconditionRequired", "`If-Match` is missing."),
+        "429" => ("TooManyRequests", "Too many requests."),
+        "500" => ("InternalError", "A fault of the server; quote the `Request-Id`."),
+        "503" => ("Unavailable", "The server cannot answer now: try again after `Retry-After` seconds."),
+        other if other.starts_with('2') => ("Success", "Done."),
+        _ => ("Refusal", "Refused."),
+    }
+}
+
+fn facts(path: &str, operation: &Map<String, Value>, shared_parameters: Option<&Value>, platform: bool) -> Facts {
+    let mut facts = Facts {
+        body: operation.contains_key("requestBody"),
+        path_parameter: path.contains('{'),
+        platform,
+        ..Facts::default()
+    };
+    let own = operation.get("parameters");
+    for parameter in [shared_parameters, own].into_iter().flatten().filter_map(Value::as_array).flatten() {
+        let is = |member: &str, text: &str| {
+            parameter.get(member).and_then(Value::as_str).is_some_and(|value| value.eq_ignore_ascii_case(text))
+        };
+        let required = parameter.get("required").and_then(Value::as_bool).unwrap_or(false);
+        facts.query |= is("in", "query");
+        if is("in", "header") && is("name", "Idempotency-Key") {
+            facts.idempotency_key = true;
+            facts.idempotency_key_required = required;
+        }
+        if is("in", "header") && is("name", "If-Match") {
+            facts.if_match = true;
+            facts.if_match_required = required;
+        }
+    }
+    for alternative in operation.get("security").and_then(Value::as_array).into_iter().flatten() {
+        let free = alternative.as_object().is_some_and(Map::is_empty);
+        facts.anonymous |= free;
+        facts.token |= !free;
+    }
+    facts
+}
+
+/// Gives every answer of an operation what it lacks, and the operation the refusals it can meet.
+pub(super) fn complete(
+    path: &str,
+    operation: &mut Map<String, Value>,
+    shared_parameters: Option<&Value>,
+    platform: bool,
+) {
+    let facts = facts(path, operation, shared_parameters, platform);
+    let mut responses = taken(operation, "responses");
+    for (status, response) in &mut responses {
+        if let Value::Object(response) = response
+            && !response.contains_key("$ref")
+        {
+            finish_response(status, response);
+        }
+    }
+    let mut met = BTreeMap::<&str, Vec<&str>>::new();
+    for (status, slug, _) in REFUSALS.iter().filter(|(_, _, meets)| meets(&facts)) {
+        met.entry(status).or_default().push(slug);
+    }
+    for (status, slugs) in met {
+        match responses.get_mut(status) {
+            Some(declared) => {
+                if let Some(Value::String(text)) = declared.get_mut("description") {
+                    let untold: Vec<_> =
+                        slugs.into_iter().filter(|slug| !text.contains(&format!("`{slug}`"))).collect();
+                    let lead = if text.contains('`') { " Also: " } else { " Problem: " };
+                    text.push_str(&told(lead, &untold));
+                }
+            }
+            None if is_shared(status) => {
+                let name = reason(status).0;
+                responses.insert(status.into(), json!({ "$ref": format!("#/components/responses/{name}") }));
+            }
+            None => {
+                responses.insert(status.into(), refusal(status, &slugs));
+            }
+        }
+    }
+    operation.insert("responses".into(), Value::Object(responses));
+}
+
+/// Whether a status has one refusal only, and so the same answer wherever it is met.
+fn is_shared(status: &str) -> bool {
+    REFUSALS.iter().filter(|(other, ..)| *other == status).count() == 1
+}
+
+fn told(lead: &str, slugs: &[&str]) -> String {
+    if slugs.is_empty() {
+        return String::new();
+    }
+    let slugs: Vec<_> = slugs.iter().map(|slug| format!("`{slug}`")).collect();
+    format!("{lead}{}.", slugs.join(", "))
+}
+
+/// Gives a declared answer what it lacks, and takes from it the headers that it cannot declare yet.
+fn finish_response(status: &str, response: &mut Map<String, Value>) {
+    let refused = status.starts_with(['4', '5']);
+    let mut text = match response.get("description").and_then(Value::as_str) {
+        Some(given) if !given.trim().is_empty() => given.trim().to_owned(),
+        _ => reason(status).1.to_owned(),
+    };
+    if !text.ends_with(['.', '!', '?', ':', ';']) {
+        text.push('.');
+    }
+    if status.starts_with(['2', '4']) && status != "429" {
+        for (name, header) in taken(response, "headers") {
+            let about = header.get("description").and_then(Value::as_str).map(|about| about.trim_end_matches('.'));
+            text.push_str(&about.map_or(format!(" Header `{name}`."), |about| format!(" Header `{name}`: {about}.")));
+        }
+    }
+    response.insert("description".into(), text.into());
+    if status == "503" {
+        let mut headers = taken(response, "headers");
+        headers.entry("Retry-After").or_insert_with(retry_after);
+        response.insert("headers".into(), Value::Object(headers));
+    }
+    if refused {
+        let mut content = taken(response, "content");
+        if let Some(body) = content.remove("application/json") {
+            content.entry(PROBLEM_JSON).or_insert(body);
+        }
+        if content.is_empty() {
+            content.insert(PROBLEM_JSON.into(), problem());
+        }
+        response.insert("content".into(), Value::Object(content));
+    }
+}
+
+/// The answer of a status for those of its refusals that can be met.
+fn refusal(status: &str, slugs: &[&str]) -> Value {
+    let description = format!("{}{}", reason(status).1, told(" Problem: ", slugs));
+    let mut response = Map::new();
+    response.insert("description".into(), description.into());
+    finish_response(status, &mut response);
+    Value::Object(response)
+}
+
+fn problem() -> Value {
+    json!({ "schema": { "$ref": "#/components/schemas/Problem" } })
+}
+
+fn retry_after() -> Value {
+    json!({
+        "description": "Seconds after which to try again.",
+        "schema": { "type": "integer", "format": "int32", "minimum": 0, "maximum": 86400 },
+    })
+}
+
+/// Adds the security scheme, the shared answers and the shape of a problem.
+pub(super) fn add_shared(components: &mut Map<String, Value>) {
+    components.insert(
+        "securitySchemes".into(),
+        json!({ "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "A JWT of the Comune's identity provider, checked as RFC8725 asks (issuer, audience, expiry, \
+                and only asymmetric algorithms), or an API key (`spk_…`) of a device or an integration.",
+        } }),
+    );
+    let mut responses = taken(components, "responses");
+    for (status, slug, _) in REFUSALS.iter().filter(|(status, ..)| is_shared(status)) {
+        responses.insert(reason(status).0.into(), refusal(status, &[slug]));
+    }
+    components.insert("responses".into(), Value::Object(responses));
+    let mut schemas = taken(components, "schemas");
+    schemas.insert("Problem".into(), problem_schema());
+    schemas.insert("FieldError".into(), field_error_schema());
+    components.insert("schemas".into(), Value::Object(schemas));
+}
+
+/// The shape of `kernel::Problem::body`.
+fn problem_schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "Why a request was refused (RFC 9457). Some kinds have members of their own, such as `alternatives`.",
+        "required": ["type", "title", "status"],
+        "properties": {
+            "type": { "type": "string", "format": "uri-reference", "maxLength": 200,
+                "description": "`/problems/<slug>`: stable, and a page that explains it." },
+            "title": { "type": "string", "maxLength": 500,
+                "description": "For people, in the language that `Accept-Language` asks for." },
+            "status": { "type": "integer", "format": "int32", "minimum": 400, "maximum": 599,
+                "description": "The HTTP status of the answer." },
+            "detail": { "type": "string", "maxLength": 10000,
+                "description": "This occurrence, for whoever writes the client." },
+            "instance": { "type": "string", "format": "uri", "maxLength": 200,
+                "description": "The request, as `urn:uuid:` and its `Request-Id`." },
+            "errors": { "type": "array", "minItems": 1, "maxItems": 1000,
+                "items": { "$ref": "#/components/schemas/FieldError" }, "description": "The fields at fault." },
+        },
+        "additionalProperties": {},
+        "maxProperties": 50,
+    })
+}
+
+/// The shape of `kernel::FieldError`.
+fn field_error_schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "What is wrong with one field of a request.",
+        "required": ["pointer", "code", "detail"],
+        "properties": {
+            "pointer": { "type": "string", "maxLength": 500,
+                "description": "JSON pointer (RFC 6901) into the body, or `?name` for a query parameter." },
+            "code": { "type": "string", "maxLength": 100, "description": "Stable reason, such as `required`." },
+            "detail": { "type": "string", "maxLength": 10000, "description": "The reason in words." },
+        },
+        "additionalProperties": false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi::finish::{finish, tests::sample};
+
+    fn responses(path: &str, method: &str) -> Value {
+        finish(sample())["paths"][path][method]["responses"].clone()
+    }
+
+    #[test]
+    fn an_operation_can_give_the_refusals_its_shape_leads_to() {
+        for (path, method, expected) in [
+            ("/status", "get", "200 404 500 503"),
+            ("/offices", "get", "200 404 422 500 503"),
+            ("/appointments", "get", "200 401 403 404 422 500 503"),
+            ("/appointments", "post", "201 400 401 404 409 413 415 422 500 503"),
+            ("/appointments/{appointment_id}/rescheduling", "post", "200 400 401 404 412 413 415 422 500 503"),
+            ("/offices/{office_id}", "patch", "200 400 401 403 404 412 413 415 422 428 500 503"),
+            ("/holds/{hold_id}", "delete", "204 404 500 503"),
+            ("/tenants", "get", "200 401 403 500 503"),
+        ] {
+            let responses = responses(path, method);
+            let mut statuses: Vec<_> = responses.as_object().unwrap().keys().map(String::as_str).collect();
+            statuses.sort_unstable();
+            assert_eq!(statuses.join(" "), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_the_handler_says_comes_first_and_the_rest_is_added() {
+        let booked = responses("/appointments", "post");
+        let moved = responses("/appointments/{appointment_id}/rescheduling", "post");
+        let text = |response: &Value| response["description"].as_str().unwrap().to_owned();
+        assert_eq!(text(&booked["409"]), "The seat is taken: `slot-taken`. Also: `idempotency-in-progress`.");
+        assert_eq!(
+            text(&booked["422"]),
+            "Not a day to book: `lead-time`, `beyond-horizon`. Also: `invalid-body`, `idempotency-key-reused`."
+        );
+        assert_eq!(text(&moved["404"]), "No such appointment. Problem: `not-found`.");
+        assert_eq!(text(&responses("/holds/{hold_id}", "delete")["204"]), "Done; there is nothing to say.");
+    }
+
+    #[test]
+    fn headers_are_told_in_words() {
+        let created = &responses("/appointments", "post")["201"];
+        assert_eq!(created["description"], "Booked. Header `ETag`: Its version. Header `Location`.");
+        assert_eq!(created.get("headers"), None);
+    }
+
+    #[test]
+    fn a_refusal_is_a_problem_and_503_says_when_to_return() {
+        let booked = responses("/appointments", "post");
+        assert_eq!(booked["422"]["content"], json!({ PROBLEM_JSON: problem() }));
+        assert_eq!(booked["409"]["content"], json!({ PROBLEM_JSON: problem() }));
+        assert_eq!(booked["503"], json!({ "$ref": "#/components/responses/Unavailable" }));
+        let down = &responses("/status", "get")["503"];
+        assert_eq!(down["headers"]["Retry-After"]["schema"]["type"], "integer");
+        assert_eq!(down["content"], json!({ PROBLEM_JSON: problem() }));
+    }
+}

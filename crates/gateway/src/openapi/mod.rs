@@ -1,0 +1,46 @@
+//! The contract, put together from what the crates say of their own routes.
+
+mod answers;
+pub mod demands;
+mod downgrade;
+mod finish;
+mod schemas;
+
+use actix_web::App;
+use serde_json::Value;
+use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
+
+pub use downgrade::{Untranslatable, to_3_0};
+pub use finish::{at, finish};
+
+/// Everything served under `/{comune}/v1`: the one list of what this product answers to.
+pub fn routes(cfg: &mut ServiceConfig<'_>) {
+    crate::status::routes(cfg);
+    platform::routes(cfg);
+    booking::routes(cfg);
+}
+
+/// The OpenAPI 3.1 document.
+pub fn document() -> Value {
+    let (_, document) = App::new().into_utoipa_app().configure(routes).split_for_parts();
+    finish(serde_json::to_value(document).unwrap_or_default())
+}
+
+/// The documents of each part by itself, for the test that no two of them give one name to two things.
+pub fn parts() -> Vec<(&'static str, Value)> {
+    let part = |routes: fn(&mut ServiceConfig<'_>)| {
+        let (_, document) = App::new().into_utoipa_app().configure(routes).split_for_parts();
+        serde_json::to_value(document).unwrap_or_default()
+    };
+    vec![
+        ("gateway", part(crate::status::routes)),
+        ("platform", part(platform::routes)),
+        ("booking", part(booking::routes)),
+    ]
+}
+
+/// The refusals of every crate.
+pub fn problems() -> Vec<&'static kernel::ProblemKind> {
+    let tables = [storage::problems::ALL, platform::problems::ALL, booking::problems::ALL];
+    tables.into_iter().flatten().copied().collect()
+}

@@ -1,0 +1,134 @@
+//! Starting, serving and stopping.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use actix_web::HttpServer;
+use booking::BookingSettings;
+use connectors::HttpKeySource;
+use kernel::{Clock, SystemClock};
+use platform::{
+    access::{Access, tokens::TokenVerifier},
+    idempotency::InFlight,
+    tenants::{self, TenantDirectory},
+};
+use storage::{Db, Target, conn::TargetError, migrate};
+
+use crate::{
+    app::{self, Shared},
+    config::{Config, ConfigError},
+    jobs,
+    pages::Contract,
+};
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database's address.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The schema.
+    #[error(transparent)]
+    Migrate(#[from] migrate::MigrateError),
+    /// The schema is behind and may not be brought up to date here.
+    #[error("the database lacks the steps {0:?}: run `sportello migrate`, or set database.migrate_on_start = true")]
+    Pending(Vec<&'static str>),
+    /// The database.
+    #[error("cannot open the database: {0}")]
+    Database(#[from] storage::DbError),
+    /// A question to the database.
+    #[error("the database answered: {0}")]
+    Problem(#[from] kernel::Problem),
+    /// The identity providers.
+    #[error("identity: {0}")]
+    Identity(#[from] platform::access::tokens::ProviderError),
+    /// The client that fetches their keys.
+    #[error("cannot make the client that fetches identity keys: {0}")]
+    Client(String),
+    /// The contract.
+    #[error("the contract cannot be said in OpenAPI 3.0: {0}")]
+    Contract(#[from] crate::openapi::Untranslatable),
+    /// The demo's files.
+    #[error("demo: {0}")]
+    Demo(String),
+    /// The address to listen at, a file to write.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// The address of the database, checked as far as it can be without opening it.
+pub(crate) fn target(config: &Config) -> Result<Target, StartError> {
+    let url = config.database.url.as_deref().ok_or(ConfigError::NoDatabase)?;
+    let target = Target::parse(url)?;
+    if !config.database.allow_cleartext {
+        target.must_be_local()?;
+    }
+    Ok(target)
+}
+
+/// Opens a database that has been migrated.
+pub(crate) async fn open(config: &Config, target: &Target) -> Result<Db, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let db = Db::open(target, &config.database.options(), clock)?;
+    tenants::ensure_platform(&db).await?;
+    Ok(db)
+}
+
+/// Opens the database of `serve`: it must exist, and is brought up to date if the settings say so.
+pub(crate) async fn open_existing(config: &Config) -> Result<Db, StartError> {
+    let target = target(config)?;
+    target.must_exist()?;
+    if config.database.migrate_on_start {
+        for step in migrate::run(&target, SystemClock.now())? {
+            tracing::info!(step, "migrated");
+        }
+    } else {
+        let pending = migrate::pending(&target)?;
+        if !pending.is_empty() {
+            return Err(StartError::Pending(pending));
+        }
+    }
+    open(config, &target).await
+}
+
+/// Serves until SIGTERM or SIGINT, then finishes what is in flight. `announce` hears the address
+/// once connections are accepted.
+pub(crate) async fn serve(
+    config: &Config,
+    db: Db,
+    address_file: Option<&Path>,
+    announce: impl FnOnce(SocketAddr),
+) -> Result<(), StartError> {
+    let providers = config.identity.providers.iter().map(crate::config::ProviderConfig::provider);
+    let providers = providers.collect::<Result<Vec<_>, _>>()?;
+    let keys = HttpKeySource::new().map_err(|error| StartError::Client(error.to_string()))?;
+    let tokens = TokenVerifier::new(providers, Arc::new(keys), Arc::clone(db.clock()))?;
+    let shared = Shared {
+        access: Access { tenants: TenantDirectory::new(db.clone()), tokens: Arc::new(tokens), db: db.clone() },
+        booking: BookingSettings { hold_minutes: i64::from(config.booking.hold_minutes) },
+        max_body: config.server.max_body_bytes,
+        in_flight: InFlight::default(),
+        contract: Arc::new(Contract::new()?),
+        db: db.clone(),
+    };
+    let mut server = HttpServer::new(move || app::build(&shared))
+        .shutdown_timeout(config.server.shutdown_timeout_seconds)
+        .bind(config.server.listen)?;
+    if config.server.workers > 0 {
+        server = server.workers(config.server.workers);
+    }
+    let address = server.addrs().first().copied().unwrap_or(config.server.listen);
+    let running = server.run();
+    let tidying = tokio::spawn(jobs::tidy(db));
+    tracing::info!(%address, "listening");
+    if let Some(path) = address_file {
+        std::fs::write(path, format!("{address}\n"))?;
+    }
+    announce(address);
+    running.await?;
+    tidying.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
