@@ -1,0 +1,18 @@
+//! The real binary over HTTP, on both databases.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a surprise here should stop the test, with its place"
+)]
+
+mod smoke;
+
+/// Says on the terminal which databases this run is about.
+#[test]
+fn which_databases_ran() {
+    for backend in [tests::Backend::Sqlite, tests::Backend::Postgres] {
+        backend.available();
+    }
+}
