@@ -155,7 +155,7 @@ mod tests {
         )
         .await;
         let response = test::call_service(&app, test::TestRequest::get().uri("/bare").to_request()).await;
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers().get("content-type").unwrap(), "application/problem+json");
         let body: Value = test::read_body_json(response).await;
         assert_eq!(body["status"], 400);
     }

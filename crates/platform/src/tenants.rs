@@ -153,11 +153,14 @@ pub async fn ensure_platform(db: &Db) -> Result<(), Problem> {
 /// How long a tenant found by its slug is remembered: every request needs it and it hardly ever changes.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(10);
 
+/// A tenant and when it was read.
+type Remembered = (Timestamp, Arc<Tenant>);
+
 /// Finds tenants by slug, remembering them for a few seconds. Cheap to clone.
 #[derive(Clone)]
 pub struct TenantDirectory {
     db: Db,
-    known: Arc<RwLock<HashMap<String, (Timestamp, Arc<Tenant>)>>>,
+    known: Arc<RwLock<HashMap<String, Remembered>>>,
 }
 
 impl fmt::Debug for TenantDirectory {

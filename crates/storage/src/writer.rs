@@ -143,6 +143,7 @@ fn run_jobs(conn: &mut Conn, batch: &mut [Box<dyn Job>], clock: &dyn Clock) -> s
     Ok(())
 }
 
+#[derive(Clone, Copy)]
 enum Savepoint {
     Begin,
     Keep,
@@ -165,7 +166,7 @@ fn begin(conn: &mut Conn) -> std::result::Result<(), DbError> {
 }
 
 fn commit(conn: &mut Conn) -> std::result::Result<(), DbError> {
-    with_sqlite(conn, |c| AnsiTransactionManager::commit_transaction(c))
+    with_sqlite(conn, AnsiTransactionManager::commit_transaction)
 }
 
 fn savepoint(conn: &mut Conn, step: Savepoint) -> std::result::Result<(), DbError> {

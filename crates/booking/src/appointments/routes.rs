@@ -62,7 +62,7 @@ async fn create_appointment(
         let location = format!("/{}/v1/appointments/{}", who.tenant.slug, booked.appointment.id);
         let etag = etag(&booked.appointment, lang.0);
         let manages = booked.manage_token.is_some();
-        let mut view = view(tx, &who, booked.appointment, lang.0, manages)?;
+        let mut view = view(tx, &who, &booked.appointment, lang.0, manages)?;
         view.manage_token = booked.manage_token;
         Ok(Reply::created(view).at(location).etag(etag))
     })
@@ -130,7 +130,7 @@ async fn show_appointment(caller: Caller, lang: Language, id: IdPath<Appointment
     db.read(&caller, move |tx| {
         let appointment = find_for(tx, &who, id.0, policy::Wish::Read, None)?;
         let etag = etag(&appointment, lang.0);
-        Ok(Reply::with(actix_web::http::StatusCode::OK, view(tx, &who, appointment, lang.0, false)?).etag(etag))
+        Ok(Reply::with(actix_web::http::StatusCode::OK, view(tx, &who, &appointment, lang.0, false)?).etag(etag))
     })
     .await?
     .answer()
@@ -174,7 +174,7 @@ async fn reschedule_appointment(
         let calendar = wanted.calendar_id.unwrap_or(appointment.calendar_id);
         let notice = changes::notice_for(&who);
         let moved = changes::reschedule(tx, appointment, to, calendar, &who.tenant.holidays(), notice)?;
-        changed(tx, &who, moved, lang.0, wanted.manage_token.is_some())
+        changed(tx, &who, &moved, lang.0, wanted.manage_token.is_some())
     })
     .await;
     let Err(refused) = outcome else { return outcome };
@@ -224,7 +224,7 @@ async fn cancel_appointment(
         let appointment = find_for(tx, &who, id.0, policy::Wish::Change, token)?;
         if_match.check(appointment.version, policy::must_match_version(&who))?;
         let cancelled = changes::cancel(tx, appointment, wanted.reason.clone())?;
-        changed(tx, &who, cancelled, lang.0, token.is_some())
+        changed(tx, &who, &cancelled, lang.0, token.is_some())
     })
     .await
 }
@@ -249,7 +249,7 @@ async fn look_up_appointment(caller: Caller, lang: Language, body: Body<Appointm
         let appointment = found
             .filter(|appointment| changes::token_fits(appointment, &lookup.manage_token))
             .ok_or_else(|| Problem::new(&CODE_TOKEN_MISMATCH))?;
-        changed(tx, &who, appointment, lang.0, true)
+        changed(tx, &who, &appointment, lang.0, true)
     })
     .await?
     .answer()
@@ -275,7 +275,7 @@ async fn list_my_appointments(caller: Caller, lang: Language, query: Params<Page
             let page = Page::cut(rows, &page, |row| (row.starts_at, row.id));
             let mut items = Vec::with_capacity(page.items.len());
             for row in page.items {
-                items.push(summary(tx, &who, row, lang.0, false)?);
+                items.push(summary(tx, &who, &row, lang.0, false)?);
             }
             Ok(Page { items, next: page.next })
         })
@@ -327,11 +327,11 @@ fn etag(appointment: &Appointment, lang: Lang) -> String {
 fn changed(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    appointment: Appointment,
+    appointment: &Appointment,
     lang: Lang,
     holds_token: bool,
 ) -> storage::Result<Reply<AppointmentView>> {
-    let etag = etag(&appointment, lang);
+    let etag = etag(appointment, lang);
     let view = view(tx, caller, appointment, lang, holds_token)?;
     Ok(Reply::with(actix_web::http::StatusCode::OK, view).etag(etag))
 }
@@ -340,14 +340,13 @@ fn changed(
 fn view(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    appointment: Appointment,
+    appointment: &Appointment,
     lang: Lang,
     holds_token: bool,
 ) -> storage::Result<AppointmentView> {
-    let id = appointment.id;
     let mut view = summary(tx, caller, appointment, lang, holds_token)?;
     if !matches!(caller.kind, CallerKind::Device(_)) {
-        view.applicant = store::applicant(tx, id)?.map(Into::into);
+        view.applicant = store::applicant(tx, appointment.id)?.map(Into::into);
     }
     Ok(view)
 }
@@ -355,15 +354,15 @@ fn view(
 fn summary(
     tx: &mut Tx<'_>,
     caller: &Caller,
-    appointment: Appointment,
+    appointment: &Appointment,
     lang: Lang,
     holds_token: bool,
 ) -> storage::Result<AppointmentView> {
     let service = services::service(tx, appointment.service_id)?;
     let office = office(tx, appointment.office_id, lang)?;
     let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
-    let may_change = holds_token || policy::appointments(caller, policy::Wish::Change).contains(&object(&appointment));
-    let transitions = if may_change { rules::allowed(&appointment, tx.now()) } else { &[] };
+    let may_change = holds_token || policy::appointments(caller, policy::Wish::Change).contains(&object(appointment));
+    let transitions = if may_change { rules::allowed(appointment, tx.now()) } else { &[] };
     let link = |transition: &rules::Transition| Link {
         rel: transition.path().to_owned(),
         method: "POST".to_owned(),

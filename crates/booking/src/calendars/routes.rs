@@ -55,7 +55,7 @@ pub struct CalendarView {
     pub timezone: &'static str,
 }
 
-fn view(calendar: Calendar, lang: Lang) -> CalendarView {
+fn view(calendar: &Calendar, lang: Lang) -> CalendarView {
     CalendarView {
         id: calendar.id,
         office_id: calendar.office_id,
@@ -96,7 +96,7 @@ async fn list_calendars(caller: Caller, lang: Language, query: Params<CalendarQu
     let page = paging::<CalendarId>(query.limit, query.after.as_deref())?;
     let office = query.office_id;
     let rows = db.read(&caller, move |tx| store::calendars(tx, office, &page)).await?;
-    Reply::page(Page::cut(rows, &page, |calendar| calendar.id).map(|calendar| view(calendar, lang.0)))
+    Reply::page(Page::cut(rows, &page, |calendar| calendar.id).map(|calendar| view(&calendar, lang.0)))
 }
 
 /// One calendar
@@ -110,7 +110,7 @@ async fn list_calendars(caller: Caller, lang: Language, query: Params<CalendarQu
 #[get("/calendars/{calendar_id}")]
 async fn show_calendar(caller: Caller, lang: Language, id: IdPath<Calendar>, db: Data<Db>) -> Answer {
     let calendar = db.read(&caller, move |tx| find(tx, id.0)).await?;
-    Reply::ok(view(calendar, lang.0))
+    Reply::ok(view(&calendar, lang.0))
 }
 
 /// Weekly hours.

@@ -27,7 +27,6 @@ impl<T: Serialize> Reply<T> {
     ///
     /// # Errors
     /// `internal-error` when the body cannot be written.
-    #[expect(clippy::new_ret_no_self, reason = "the short form goes straight to the answer")]
     pub fn ok(body: T) -> Answer {
         Self::with(StatusCode::OK, body).answer()
     }
