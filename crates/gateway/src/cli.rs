@@ -16,6 +16,7 @@ use crate::{
     config::{Config, Flags},
     demo, logging, openapi,
     service::{self, StartError},
+    terminal::{complain, say},
 };
 
 /// Services of Italian municipalities over one API.
@@ -193,17 +194,6 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// A line on standard output, for people and scripts.
-#[expect(clippy::print_stdout, reason = "this is what the command line answers")]
-pub(crate) fn say(line: &str) {
-    println!("{line}");
-}
-
-#[expect(clippy::print_stderr, reason = "this is how the command line fails")]
-fn complain(line: &str) {
-    eprintln!("sportello: {line}");
 }
 
 async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {

@@ -14,3 +14,4 @@ pub mod openapi;
 mod pages;
 mod service;
 mod status;
+mod terminal;

@@ -11,8 +11,9 @@ use storage::Tx;
 
 use super::{
     model::Calendar,
-    occupancy::{self, Slot, Span, StartRefusal},
+    occupancy::{self, Slot, StartRefusal},
     store::{self, ClaimId},
+    ticks::{self, Span},
     timetable::DayPlan,
 };
 use crate::{
@@ -62,7 +63,7 @@ pub fn plan_visit(
         Notice::None => Calendar { lead_minutes: 0, ..calendar.clone() },
     };
     let tick = occupancy::check_start(&plan, &asked, span, starts_at, tx.now()).map_err(refusal)?;
-    let ends_at = occupancy::instant_of(span.visit(tick).end, calendar.tick_minutes);
+    let ends_at = ticks::instant_of(span.visit(tick).end, calendar.tick_minutes);
     Ok(Visit { starts_at, ends_at, plan, ticks: span.occupied(tick) })
 }
 
@@ -97,11 +98,11 @@ pub fn lock(
     visit: &Visit,
     also: Option<(&Calendar, Timestamp, Timestamp)>,
 ) -> storage::Result<()> {
-    let days = occupancy::days_touched(visit.ticks.clone(), calendar.tick_minutes);
+    let days = ticks::days_touched(visit.ticks.clone(), calendar.tick_minutes);
     let mut locked: BTreeSet<_> = days.into_iter().map(|day| (calendar.id, day)).collect();
     if let Some((other, from, to)) = also {
-        let ticks = occupancy::tick_of(from, other.tick_minutes)..occupancy::tick_of(to, other.tick_minutes);
-        locked.extend(occupancy::days_touched(ticks, other.tick_minutes).into_iter().map(|day| (other.id, day)));
+        let ticks = ticks::tick_of(from, other.tick_minutes)..ticks::tick_of(to, other.tick_minutes);
+        locked.extend(ticks::days_touched(ticks, other.tick_minutes).into_iter().map(|day| (other.id, day)));
     }
     store::lock_days(tx, &locked)
 }
@@ -182,7 +183,7 @@ fn span(calendar: &Calendar, service: &AppointmentService, persons: i64) -> Resu
             .field("/persons", "too-many", format!("at most {} in one appointment", service.max_persons))
             .with("max_persons", service.max_persons));
     }
-    occupancy::span(service.time(), persons, calendar)
+    ticks::span(service.time(), persons, calendar)
         .map_err(|_too_long| Problem::new(&DURATION_NOT_ALLOWED).detail("the visit would not fit in a day"))
 }
 

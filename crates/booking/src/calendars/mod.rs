@@ -5,6 +5,7 @@ pub mod model;
 pub mod occupancy;
 pub mod routes;
 pub mod store;
+pub mod ticks;
 pub mod timetable;
 #[cfg(test)]
 mod timetable_properties;

@@ -16,7 +16,7 @@ use kernel::{civil, holidays::HolidayCalendar};
 
 use super::{
     model::{Calendar, ExceptionKind, OpeningException, OpeningRule},
-    occupancy::{Span, instant_of, tick_of, units},
+    ticks::{Span, instant_of, tick_of, units},
 };
 
 /// How a calendar is open on one date.

@@ -21,7 +21,8 @@ use super::{
         Calendar, ExceptionKind, OpeningException, OpeningRule,
         samples::{calendar, exception, holidays, rule},
     },
-    occupancy::{ServiceTime, Slot, Span, assign_seats, check_start, slots, span, tick_of},
+    occupancy::{Slot, assign_seats, check_start, slots},
+    ticks::{ServiceTime, Span, span, tick_of},
     timetable::DayPlan,
 };
 

@@ -5,7 +5,7 @@ use platform::directory::{OfficeId, PlaceId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::calendars::{CalendarId, occupancy::ServiceTime};
+use crate::calendars::{CalendarId, ticks::ServiceTime};
 
 /// The identifier of a service.
 pub type AppointmentServiceId = Id<AppointmentService>;

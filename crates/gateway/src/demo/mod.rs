@@ -20,10 +20,10 @@ use serde_json::{Map, Value, json};
 use storage::{Db, Scope, migrate};
 
 use crate::{
-    cli::say,
     config::{Config, Flags, LogConfig, LogFormat, ProviderConfig},
     logging,
     service::{self, StartError},
+    terminal::say,
 };
 
 /// The demo's Comune.
