@@ -90,8 +90,8 @@ CREATE TABLE service_calendars (
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars (tenant_id, id)
 ) {KEYED};
 
--- Locked first, in order, by every write that touches a calendar's day; the version tells whether
--- what is free on that day may have changed.
+-- Locked, in order, by every write that takes time of a calendar's day, before it looks what is free.
+-- The version counts the times it was locked.
 CREATE TABLE calendar_days (
     tenant_id   {ID}   NOT NULL,
     calendar_id {ID}   NOT NULL,
@@ -157,7 +157,6 @@ CREATE TABLE appointments (
     -- SHA-256 of the manage token given to anonymous callers, hexadecimal.
     manage_token_hash  TEXT,
     cancelled_by       TEXT,
-    cancellation_reason TEXT,
     version            {INT}     NOT NULL,
     created_at         {INSTANT} NOT NULL,
     updated_at         {INSTANT} NOT NULL,
@@ -181,16 +180,18 @@ CREATE TABLE appointment_applicants (
     email          TEXT NOT NULL,
     phone          TEXT,
     notes          TEXT,
+    -- In the person's own words, and so as personal as the rest.
+    cancellation_reason TEXT,
     PRIMARY KEY (tenant_id, appointment_id),
     FOREIGN KEY (tenant_id, appointment_id) REFERENCES appointments (tenant_id, id)
 ) {KEYED};
 
--- Locked by a booking that counts a person's open appointments, so that two at once are counted one after the other.
+-- Locked by a booking that counts what a person has open, so that two at once are counted one after the
+-- other. Many people share a row: that somebody booked is nobody's to read here.
 CREATE TABLE person_locks (
-    tenant_id  {ID}  NOT NULL,
-    service_id {ID}  NOT NULL,
-    person_key TEXT  NOT NULL,
-    version    {INT} NOT NULL,
-    PRIMARY KEY (tenant_id, service_id, person_key),
-    FOREIGN KEY (tenant_id, service_id) REFERENCES appointment_services (tenant_id, id)
+    tenant_id {ID}  NOT NULL,
+    bucket    {INT} NOT NULL,
+    version   {INT} NOT NULL,
+    PRIMARY KEY (tenant_id, bucket),
+    FOREIGN KEY (tenant_id) REFERENCES tenants (tenant_id)
 ) {KEYED};

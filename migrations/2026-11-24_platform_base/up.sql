@@ -104,10 +104,10 @@ CREATE TABLE api_keys (
 ) {KEYED};
 
 -- Answers to requests that carried an Idempotency-Key. The key itself is not here, and the answer is
--- sealed with it: who reads this table learns nothing.
+-- sealed with it and with the deployment's secret: who reads this table learns nothing.
 CREATE TABLE idempotency_records (
     tenant_id    {ID}      NOT NULL,
-    -- SHA-256 over caller, method, path and key, hexadecimal.
+    -- Keyed digest over caller, method, path and key, hexadecimal.
     fingerprint  TEXT      NOT NULL,
     -- SHA-256 over the key and the request body, hexadecimal.
     request_hash TEXT      NOT NULL,

@@ -26,6 +26,9 @@ const READY_WITHIN: Duration = Duration::from_secs(120);
 /// Longer than the server's own patience with requests in flight.
 const STOP_WITHIN: Duration = Duration::from_secs(45);
 
+/// The deployment's secret, in the data folder.
+const SECRET: &str = "secret.key";
+
 /// What the server prints and logs, in its data folder.
 pub(crate) const LOG: &str = "log";
 
@@ -102,6 +105,7 @@ impl Server {
         let folder = new_folder();
         let database = new_database(backend, folder.path(), setup.durability());
         setup.set("database.url", database.clone());
+        setup.set("server.secret_file", display(&folder.path().join(SECRET)));
         let file = folder.path().join("sportello.toml");
         fs::write(&file, setup.settings.to_string()).expect("the configuration file");
         let arguments = ["serve", "--config"].map(str::to_owned).into_iter().chain([display(&file)]).collect();
@@ -109,6 +113,24 @@ impl Server {
         let mut server = Self { folder, arguments, environment, credentials: None, backend, database, running: None };
         let migrated = server.cli(&["migrate"]);
         assert!(migrated.status.success(), "migrate: {}", String::from_utf8_lossy(&migrated.stderr));
+        server.launch();
+        server
+    }
+
+    /// Another server on the data of this one, with the same settings; of a server made by [`Server::start`] only.
+    /// It goes first: the data are this one's.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let folder = new_folder();
+        let mut server = Self {
+            arguments: self.arguments.clone(),
+            environment: self.environment.clone(),
+            credentials: None,
+            backend: self.backend,
+            database: self.database.clone(),
+            running: None,
+            folder,
+        };
         server.launch();
         server
     }
@@ -315,7 +337,10 @@ impl Credentials {
 }
 
 pub(crate) fn new_folder() -> TempDir {
-    tempfile::Builder::new().prefix("server-").tempdir_in(reaper::folder()).expect("a temporary folder")
+    let folder = tempfile::Builder::new().prefix("server-").tempdir_in(reaper::folder()).expect("a temporary folder");
+    // The same for all: several servers may share a database.
+    fs::write(folder.path().join(SECRET), "not a secret, it is in the tests").expect("the secret");
+    folder
 }
 
 pub(crate) fn new_database(backend: Backend, folder: &Path, durability: Durability) -> String {

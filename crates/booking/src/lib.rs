@@ -1,7 +1,7 @@
 //! Appointments at municipal counters: from a need to a place and a time.
 //!
 //! * [`services`]: what one can come for; [`calendars`]: when a counter is open and what is free
-//! * [`holds`]: a time kept for a few minutes; [`appointments`]: a time booked
+//! * [`holds`]: a time kept for a few minutes; [`appointments`]: a time booked; [`offers`]: what both start from
 //!
 //! A time cannot be booked twice: every claim is rows of `occupancy`, one per counter and tick, whose
 //! primary key says no. Every state that is not terminal occupies; an expired hold counts for nothing,
@@ -10,6 +10,7 @@
 pub mod appointments;
 pub mod calendars;
 pub mod holds;
+pub mod offers;
 pub mod problems;
 pub mod schema;
 pub mod services;

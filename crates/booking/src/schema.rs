@@ -150,7 +150,6 @@ diesel::table! {
         owner -> Text,
         manage_token_hash -> Nullable<Text>,
         cancelled_by -> Nullable<Text>,
-        cancellation_reason -> Nullable<Text>,
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
@@ -170,6 +169,7 @@ diesel::table! {
         email -> Text,
         phone -> Nullable<Text>,
         notes -> Nullable<Text>,
+        cancellation_reason -> Nullable<Text>,
     }
 }
 
@@ -177,10 +177,9 @@ diesel::table! {
     use diesel::sql_types::*;
     use storage::types::*;
 
-    person_locks (tenant_id, service_id, person_key) {
+    person_locks (tenant_id, bucket) {
         tenant_id -> Uid,
-        service_id -> Uid,
-        person_key -> Text,
+        bucket -> BigInt,
         version -> BigInt,
     }
 }

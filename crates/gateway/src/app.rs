@@ -4,18 +4,23 @@ use actix_web::{
     App, Error,
     body::MessageBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
-    middleware::from_fn,
+    http::header,
+    middleware::{DefaultHeaders, from_fn},
     web::{self, Data},
 };
 use booking::BookingSettings;
-use platform::{access::Access, http::MaxBody, idempotency::InFlight};
+use platform::{
+    access::{Access, identify},
+    http::MaxBody,
+    idempotency::InFlight,
+};
 use storage::Db;
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::{AppExt, scope};
 
 use crate::{
     logging::RequestSpan,
-    middleware::{catch_panics, speak_problems},
+    middleware::{catch_panics, head_as_get, speak_problems},
     openapi, pages,
     pages::SharedContract,
 };
@@ -52,8 +57,12 @@ pub(crate) fn build(
         .app_data(Data::new(MaxBody(shared.max_body)))
         .app_data(Data::from(shared.contract.clone()))
         .map(|app| app.configure(pages::routes))
-        .service(scope::scope("/{comune}/v1").configure(openapi::routes))
+        .service(scope::scope("/{comune}/v1").wrap(from_fn(identify)).configure(openapi::routes))
         .map(|app| app.default_service(web::route().to(pages::nothing_here)))
         .split_for_parts();
-    app.wrap(from_fn(catch_panics)).wrap(from_fn(speak_problems)).wrap(TracingLogger::<RequestSpan>::new())
+    app.wrap(from_fn(head_as_get))
+        .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
+        .wrap(from_fn(catch_panics))
+        .wrap(from_fn(speak_problems))
+        .wrap(TracingLogger::<RequestSpan>::new())
 }

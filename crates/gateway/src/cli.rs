@@ -13,7 +13,7 @@ use platform::{
 use storage::{Db, Scope, migrate};
 
 use crate::{
-    config::{Config, Flags},
+    config::{Config, Flags, LogConfig, LogFormat},
     demo, logging, openapi,
     service::{self, StartError},
     terminal::{complain, say},
@@ -203,8 +203,9 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Serve { listen, address_file } => {
             let config = Config::load(&Flags { listen, ..flags })?;
             logging::start(&config.log)?;
-            let db = service::open_existing(&config).await?;
-            service::serve(&config, db, address_file.as_deref(), |_| ()).await?;
+            let db = service::open_existing(&config, config.database.migrate_on_start).await?;
+            let secret = config.secret(db.target())?;
+            service::serve(&config, db, secret, address_file.as_deref(), |_| ()).await?;
         }
         Command::Demo { data, port, address_file } => {
             demo::run(&flags, &data, port, address_file.as_deref()).await?;
@@ -212,15 +213,22 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Migrate { check } => return migrate_command(&Config::load(&flags)?, check),
         Command::Openapi { v3_0 } => print_contract(v3_0)?,
         Command::Tenant { command } => {
-            let db = service::open_existing(&Config::load(&flags)?).await?;
+            let db = quietly_open(&flags).await?;
             tenant_command(&db, command).await?;
         }
         Command::Key { command } => {
-            let db = service::open_existing(&Config::load(&flags)?).await?;
+            let db = quietly_open(&flags).await?;
             key_command(&db, command).await?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the database for a command: what goes wrong is logged for people, and nothing is migrated by the way.
+async fn quietly_open(flags: &Flags) -> Result<Db, CliError> {
+    let config = Config::load(flags)?;
+    logging::start(&LogConfig { format: LogFormat::Text, level: "warn".to_owned() })?;
+    Ok(service::open_existing(&config, false).await?)
 }
 
 fn migrate_command(config: &Config, check: bool) -> Result<ExitCode, CliError> {
@@ -311,6 +319,9 @@ async fn key_command(db: &Db, command: KeyCommand) -> Result<(), CliError> {
                 Kind::Integration => KeyKind::Integration,
                 Kind::Platform => KeyKind::Platform,
             };
+            if kind != KeyKind::Device && office.is_some() {
+                return Err(CliError::Refused("--office is for devices".to_owned()));
+            }
             if (kind == KeyKind::Platform) != (of.tenant == "platform") {
                 return Err(CliError::Refused("a platform key belongs to --tenant platform, and only that".to_owned()));
             }

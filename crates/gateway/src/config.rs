@@ -7,9 +7,13 @@ use figment::{
     providers::{Env, Format, Serialized, Toml},
 };
 use jsonwebtoken::Algorithm;
-use platform::access::tokens::{ClaimNames, KeyLocation, Provider, ProviderKind};
+use platform::access::{
+    DeploymentSecret,
+    secret::SecretError,
+    tokens::{ClaimNames, KeyLocation, Provider, ProviderKind},
+};
 use serde::{Deserialize, Serialize};
-use storage::DbOptions;
+use storage::{DbOptions, Target};
 
 /// The settings of the server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -33,8 +37,8 @@ pub struct Config {
 pub struct ServerConfig {
     /// Address and port.
     pub listen: SocketAddr,
-    /// How the public reaches it, without a trailing slash.
-    pub public_url: String,
+    /// The file with the deployment's secret. Absent, with SQLite: a file beside the database, made if missing.
+    pub secret_file: Option<PathBuf>,
     /// Threads that serve requests; 0: one per core.
     pub workers: usize,
     /// How long requests in flight may take after SIGTERM.
@@ -47,7 +51,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            public_url: "http://127.0.0.1:8080".to_owned(),
+            secret_file: None,
             workers: 0,
             shutdown_timeout_seconds: 30,
             max_body_bytes: 1_048_576,
@@ -196,6 +200,23 @@ pub enum ConfigError {
     /// A setting that has no default was not given.
     #[error("database.url is not set: use --database, the environment or a configuration file")]
     NoDatabase,
+    /// A number that makes no sense.
+    #[error("{0} must be at least 1")]
+    Zero(&'static str),
+    /// A variable that looks like a setting and is none.
+    #[error("the environment variable {0} is no setting: section and key are parted by two underscores")]
+    Variable(String),
+    /// PostgreSQL is shared by several gateways, and so must be their secret.
+    #[error("server.secret_file is not set: with PostgreSQL, name a file that all gateways have")]
+    NoSecret,
+    /// The secret cannot be had.
+    #[error("server.secret_file {path}: {source}")]
+    Secret {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: SecretError,
+    },
     /// A provider without keys, or with two places for them.
     #[error("identity.providers `{0}`: give jwks_url or jwks_file, and one of them only")]
     Keys(String),
@@ -240,7 +261,13 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(path));
         }
-        // Settings have a section: a variable without `__` is somebody else's business.
+        // `SPORTELLO_DATABASE_URL` is a setting misspelt; the test suite's own variables are not ours.
+        let stranger = |name: &str| !name.contains("__") && !name.starts_with("TEST_");
+        let ours = Env::prefixed("SPORTELLO_");
+        let mut names = ours.iter().map(|(name, _)| name.as_str().to_uppercase());
+        if let Some(name) = names.find(|name| stranger(name)) {
+            return Err(ConfigError::Variable(format!("SPORTELLO_{name}")));
+        }
         let env = Env::prefixed("SPORTELLO_").filter(|key| key.as_str().contains("__")).split("__");
         let mut config: Self = figment.merge(env).extract().map_err(|error| ConfigError::Setting(Box::new(error)))?;
         if let Some(listen) = flags.listen {
@@ -249,7 +276,38 @@ impl Config {
         if let Some(url) = &flags.database {
             config.database.url = Some(url.clone());
         }
+        config.check()?;
         Ok(config)
+    }
+}
+
+impl Config {
+    /// Numbers of which zero would switch something off that nobody means to.
+    fn check(&self) -> Result<(), ConfigError> {
+        let numbers = [
+            ("database.read_connections", u64::from(self.database.read_connections)),
+            ("database.write_connections", u64::from(self.database.write_connections)),
+            ("database.busy_timeout_ms", self.database.busy_timeout_ms),
+            ("booking.hold_minutes", u64::from(self.booking.hold_minutes)),
+        ];
+        numbers.iter().find(|(_, number)| *number == 0).map_or(Ok(()), |(name, _)| Err(ConfigError::Zero(name)))
+    }
+
+    /// The deployment's secret.
+    ///
+    /// # Errors
+    /// When it cannot be had, or none was named where several gateways must share it.
+    pub fn secret(&self, target: &Target) -> Result<DeploymentSecret, ConfigError> {
+        let (path, read) = match (&self.server.secret_file, target) {
+            (Some(path), _) => (path.clone(), DeploymentSecret::read(path)),
+            (None, Target::Sqlite(database)) => {
+                let path = database.with_extension("secret");
+                let read = DeploymentSecret::read_or_make(&path);
+                (path, read)
+            }
+            (None, Target::Postgres(_)) => return Err(ConfigError::NoSecret),
+        };
+        read.map_err(|source| ConfigError::Secret { path, source })
     }
 }
 
@@ -302,6 +360,18 @@ mod tests {
         assert!(error.contains("urll"), "{error}");
         let error = load("[databse]\nurl = 'sqlite:x'").unwrap_err().to_string();
         assert!(error.contains("databse"), "{error}");
+    }
+
+    #[test]
+    fn zero_is_refused_where_it_would_switch_something_off() {
+        let error = load("[database]\nread_connections = 0").unwrap_err().to_string();
+        assert!(error.contains("database.read_connections"), "{error}");
+    }
+
+    #[test]
+    fn gateways_on_postgresql_name_the_secret_they_share() {
+        let target = Target::parse("postgres:///x").unwrap();
+        assert!(matches!(Config::default().secret(&target), Err(ConfigError::NoSecret)));
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub(crate) fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter
     };
     // Somebody who embeds the program may have started logging already.
     drop(started);
+    // The default hook prints the message, which may hold anything; the place is enough to find the fault.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panicked");
+    }));
     Ok(())
 }
 

@@ -6,13 +6,13 @@ use actix_web::{
     Error, HttpMessage, HttpResponse, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
     middleware::Next,
 };
 use futures_util::FutureExt;
 use kernel::{Lang, Problem};
 use platform::{
-    http::{Refused, problem_response},
+    http::{NextPage, Refused, problem_response},
     problems::{MALFORMED_BODY, NOT_FOUND, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE},
 };
 use storage::problems::INTERNAL_ERROR;
@@ -27,6 +27,7 @@ pub(crate) async fn speak_problems(
     let header = req.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let lang = header.map(Lang::negotiate).unwrap_or_default();
     let id = req.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
+    let query = req.query_string().to_owned();
     let response = match next.call(req).await {
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(Told { problem: of_error(&error), lang, id }.into()),
@@ -35,10 +36,34 @@ pub(crate) async fn speak_problems(
         Some(problem) => response.into_response(problem_response(&problem, lang, Some(&id))),
         None => response,
     };
+    let next = response.response().extensions().get::<NextPage>().map(|NextPage(cursor)| next_link(&query, cursor));
+    if let Some(Ok(link)) = next.map(header::HeaderValue::try_from) {
+        response.headers_mut().insert(header::LINK, link);
+    }
     if let Ok(value) = header::HeaderValue::from_str(&id) {
         response.headers_mut().insert(header::HeaderName::from_static("request-id"), value);
     }
     Ok(response)
+}
+
+/// The same question again, from the cursor on.
+fn next_link(query: &str, cursor: &str) -> String {
+    let kept = query.split('&').filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("after"));
+    let after = format!("after={cursor}");
+    let pairs: Vec<&str> = kept.chain([after.as_str()]).collect();
+    format!("<?{}>; rel=\"next\"", pairs.join("&"))
+}
+
+/// Answers HEAD wherever GET is answered (RFC 9110 §9.3.2). The connection knows what was asked and sends
+/// the headers alone.
+pub(crate) async fn head_as_get(
+    mut req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    if req.method() == Method::HEAD {
+        req.head_mut().method = Method::GET;
+    }
+    next.call(req).await
 }
 
 /// Turns a panic into an answer. The caller learns that it was our fault, the log learns the rest.
@@ -146,6 +171,12 @@ mod tests {
 
         let request = test::TestRequest::get().uri("/works").to_request();
         assert!(test::call_service(&app, request).await.status().is_success());
+    }
+
+    #[::core::prelude::v1::test]
+    fn the_next_page_asks_the_same_question() {
+        assert_eq!(next_link("", "C"), "<?after=C>; rel=\"next\"");
+        assert_eq!(next_link("office_id=1&after=B&limit=5", "C"), "<?office_id=1&limit=5&after=C>; rel=\"next\"");
     }
 
     #[actix_web::test]

@@ -7,7 +7,7 @@ use booking::BookingSettings;
 use connectors::HttpKeySource;
 use kernel::{Clock, SystemClock};
 use platform::{
-    access::{Access, tokens::TokenVerifier},
+    access::{Access, DeploymentSecret, tokens::TokenVerifier},
     idempotency::InFlight,
     tenants::{self, TenantDirectory},
 };
@@ -73,14 +73,20 @@ pub(crate) async fn open(config: &Config, target: &Target) -> Result<Db, StartEr
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let db = Db::open(target, &config.database.options(), clock)?;
     tenants::ensure_platform(&db).await?;
+    if !db.is_walled().await? {
+        tracing::warn!(
+            "this role is a superuser or bypasses row-level security: the second wall between Comuni is off"
+        );
+    }
     Ok(db)
 }
 
-/// Opens the database of `serve`: it must exist, and is brought up to date if the settings say so.
-pub(crate) async fn open_existing(config: &Config) -> Result<Db, StartError> {
+/// Opens a database that must exist. `may_migrate` brings it up to date first; otherwise one that is behind
+/// is refused.
+pub(crate) async fn open_existing(config: &Config, may_migrate: bool) -> Result<Db, StartError> {
     let target = target(config)?;
     target.must_exist()?;
-    if config.database.migrate_on_start {
+    if may_migrate {
         for step in migrate::run(&target, SystemClock.now())? {
             tracing::info!(step, "migrated");
         }
@@ -93,11 +99,12 @@ pub(crate) async fn open_existing(config: &Config) -> Result<Db, StartError> {
     open(config, &target).await
 }
 
-/// Serves until SIGTERM or SIGINT, then finishes what is in flight. `announce` hears the address
+/// Serves until SIGTERM, then finishes what is in flight; SIGINT (Ctrl-C) does not wait for it. `announce` hears the address
 /// once connections are accepted.
 pub(crate) async fn serve(
     config: &Config,
     db: Db,
+    secret: DeploymentSecret,
     address_file: Option<&Path>,
     announce: impl FnOnce(SocketAddr),
 ) -> Result<(), StartError> {
@@ -106,7 +113,12 @@ pub(crate) async fn serve(
     let keys = HttpKeySource::new().map_err(|error| StartError::Client(error.to_string()))?;
     let tokens = TokenVerifier::new(providers, Arc::new(keys), Arc::clone(db.clock()))?;
     let shared = Shared {
-        access: Access { tenants: TenantDirectory::new(db.clone()), tokens: Arc::new(tokens), db: db.clone() },
+        access: Access {
+            tenants: TenantDirectory::new(db.clone()),
+            tokens: Arc::new(tokens),
+            db: db.clone(),
+            secret: Arc::new(secret),
+        },
         booking: BookingSettings { hold_minutes: i64::from(config.booking.hold_minutes) },
         max_body: config.server.max_body_bytes,
         in_flight: InFlight::default(),

@@ -7,6 +7,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use uuid::{Builder, Uuid};
 
+/// The length of a UUID in hyphenated form.
+const HYPHENATED: usize = 36;
+
+/// A text that is no identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a UUID in hyphenated form")]
+pub struct NotAnId;
+
 /// The identifier of a `T`: a UUIDv7 (RFC 9562), so that rows made together lie together.
 ///
 /// The type parameter guards signatures and structs only; in SQL all ids share one column type.
@@ -79,9 +87,13 @@ impl<T> fmt::Display for Id<T> {
     }
 }
 impl<T> FromStr for Id<T> {
-    type Err = uuid::Error;
+    type Err = NotAnId;
+    /// The hyphenated form only: a thing has one address.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self::from_uuid)
+        match text.parse() {
+            Ok(uuid) if text.len() == HYPHENATED => Ok(Self::from_uuid(uuid)),
+            _ => Err(NotAnId),
+        }
     }
 }
 impl<T> Serialize for Id<T> {
@@ -91,7 +103,8 @@ impl<T> Serialize for Id<T> {
 }
 impl<'de, T> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Uuid::deserialize(deserializer).map(Self::from_uuid)
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 impl<T> utoipa::PartialSchema for Id<T> {
@@ -135,5 +148,9 @@ mod tests {
         assert_eq!(id.to_string().parse::<Id<Thing>>().unwrap(), id);
         let json = serde_json::to_string(&id).unwrap();
         assert_eq!(serde_json::from_str::<Id<Thing>>(&json).unwrap(), id);
+        for other in [format!("{{{id}}}"), format!("urn:uuid:{id}"), id.to_string().replace('-', "")] {
+            assert!(other.parse::<Id<Thing>>().is_err(), "{other}");
+            assert!(serde_json::from_str::<Id<Thing>>(&format!("\"{other}\"")).is_err(), "{other}");
+        }
     }
 }

@@ -15,6 +15,7 @@ pub mod id;
 pub mod lang;
 pub mod page;
 pub mod problem;
+mod redacted;
 pub mod tax_code;
 
 pub use clock::{Clock, SystemClock, TestClock};

@@ -2,8 +2,8 @@
 //!
 //! The answer is written in the transaction of the effect: there is never one without the other.
 //! Only what succeeded is kept; a refusal is decided afresh, since time may have cured it. The key
-//! itself is not stored and the answer is sealed with it, because answers carry manage tokens and
-//! personal data.
+//! itself is not stored, and the answer is sealed with it and with the deployment's secret, because
+//! answers carry manage tokens and personal data.
 
 use std::{
     collections::HashSet,
@@ -26,11 +26,14 @@ use storage::{
 };
 
 use crate::{
-    access::Caller,
-    http::{Answer, IdempotencyKey, Reply},
-    problems::{IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED},
+    access::{Caller, CallerKind},
+    http::{Answer, IdempotencyKey, Reply, Written},
+    problems::{IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED, INVALID_HEADER},
     schema::idempotency_records as records,
 };
+
+/// The fewest characters of a key that come from nobody in particular.
+const SHORTEST_ANONYMOUS: usize = 16;
 
 /// How long an answer is kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -82,6 +85,13 @@ where
         // Without a key there is nothing to recognise a repetition by.
         return Ok(db.write(caller, move |tx| Ok(work(tx)?.written()?)).await?.response());
     };
+    // All who do not say who they are share one space of keys: whoever guessed a key and its body would be
+    // given the answer that was meant for somebody else.
+    if matches!(caller.kind, CallerKind::Anonymous) && key.key.len() < SHORTEST_ANONYMOUS {
+        return Err(Problem::new(&INVALID_HEADER)
+            .field("Idempotency-Key", "too-short", "at least 16 characters from callers who have not signed in")
+            .into());
+    }
     let seal = Seal::new(caller, key);
     let Some(_ticket) = in_flight.enter(&seal.fingerprint) else {
         return Err(Problem::new(&IDEMPOTENCY_IN_PROGRESS).retry_after(1).into());
@@ -129,7 +139,7 @@ fn reserve(tx: &mut Tx<'_>, fingerprint: &str, request_hash: &str) -> storage::R
     Ok(inserted == 1)
 }
 
-fn replay(tx: &mut Tx<'_>, seal: &Seal, request_hash: &str) -> storage::Result<crate::http::Written> {
+fn replay(tx: &mut Tx<'_>, seal: &Seal, request_hash: &str) -> storage::Result<Written> {
     let (stored_hash, sealed): (String, String) = records::table
         .filter(records::tenant_id.eq(Key(tx.tenant())))
         .filter(records::fingerprint.eq(&seal.fingerprint))
@@ -141,7 +151,7 @@ fn replay(tx: &mut Tx<'_>, seal: &Seal, request_hash: &str) -> storage::Result<c
     seal.open(&sealed).ok_or_else(|| DbError::Other("a kept answer could not be opened".to_owned()).into())
 }
 
-fn keep(tx: &mut Tx<'_>, seal: &Seal, written: &crate::http::Written) -> storage::Result<()> {
+fn keep(tx: &mut Tx<'_>, seal: &Seal, written: &Written) -> storage::Result<()> {
     let sealed = seal.close(written).ok_or_else(|| DbError::Other("an answer could not be sealed".to_owned()))?;
     diesel::update(
         records::table
@@ -172,14 +182,12 @@ struct Seal {
 impl Seal {
     fn new(caller: &Caller, key: &IdempotencyKey) -> Self {
         let whole = format!("{}\n{}\n{}\n{}", caller.actor().as_str(), key.method, key.path, key.key);
-        let derive =
-            |purpose: &str| digest(&SHA256, format!("{purpose}\n{}\n{whole}", caller.tenant.tenant_id).as_bytes());
-        let mut cipher_key = [0; 32];
-        cipher_key.copy_from_slice(derive("sportello idempotency seal").as_ref());
-        Self { fingerprint: hex::encode(derive("sportello idempotency fingerprint")), cipher_key }
+        let whole = format!("{}\n{whole}", caller.tenant.tenant_id);
+        let cipher_key = caller.secret().digest("idempotency seal", &whole);
+        Self { fingerprint: hex::encode(caller.secret().digest("idempotency fingerprint", &whole)), cipher_key }
     }
 
-    fn close(&self, written: &crate::http::Written) -> Option<String> {
+    fn close(&self, written: &Written) -> Option<String> {
         let cipher = RandomizedNonceKey::new(&AES_256_GCM, &self.cipher_key).ok()?;
         let mut bytes = serde_json::to_vec(written).ok()?;
         let nonce = cipher.seal_in_place_append_tag(Aad::from(self.fingerprint.as_bytes()), &mut bytes).ok()?;
@@ -188,7 +196,7 @@ impl Seal {
         Some(STANDARD_NO_PAD.encode(sealed))
     }
 
-    fn open(&self, sealed: &str) -> Option<crate::http::Written> {
+    fn open(&self, sealed: &str) -> Option<Written> {
         let cipher = RandomizedNonceKey::new(&AES_256_GCM, &self.cipher_key).ok()?;
         let sealed = STANDARD_NO_PAD.decode(sealed).ok()?;
         let (nonce, bytes) = sealed.split_at_checked(NONCE_LEN)?;
@@ -202,7 +210,6 @@ impl Seal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Written;
 
     #[test]
     fn only_the_same_key_opens_an_answer() {

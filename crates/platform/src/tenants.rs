@@ -31,7 +31,8 @@ storage::text_enum! {
 }
 
 /// A Comune, or the deployment itself.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = tenants)]
 pub struct Tenant {
     /// Identifier.
     pub tenant_id: TenantId,
@@ -109,7 +110,7 @@ pub fn insert(tx: &mut Tx<'_>, tenant: &Tenant) -> storage::Result<()> {
 /// # Errors
 /// When the database fails.
 pub fn by_slug(tx: &mut Tx<'_>, slug: &str) -> storage::Result<Option<Tenant>> {
-    Ok(tenants::table.filter(tenants::slug.eq(slug)).first(tx.conn()).optional()?)
+    Ok(tenants::table.filter(tenants::slug.eq(slug)).select(Tenant::as_select()).first(tx.conn()).optional()?)
 }
 
 /// Every Comune, by slug.
@@ -117,7 +118,11 @@ pub fn by_slug(tx: &mut Tx<'_>, slug: &str) -> storage::Result<Option<Tenant>> {
 /// # Errors
 /// When the database fails.
 pub fn list(tx: &mut Tx<'_>) -> storage::Result<Vec<Tenant>> {
-    Ok(tenants::table.filter(tenants::tenant_id.ne(Key(PLATFORM))).order(tenants::slug).load(tx.conn())?)
+    Ok(tenants::table
+        .filter(tenants::tenant_id.ne(Key(PLATFORM)))
+        .order(tenants::slug)
+        .select(Tenant::as_select())
+        .load(tx.conn())?)
 }
 
 /// Makes the row that stands for the deployment itself, once.
@@ -180,13 +185,16 @@ impl TenantDirectory {
     /// # Errors
     /// `not-found` when there is none.
     pub async fn find(&self, slug: &str) -> Result<Arc<Tenant>, Problem> {
+        let unknown = || Problem::new(&NOT_FOUND).detail("no such Comune");
+        // No row has such a slug, and not every text can be asked for: PostgreSQL refuses a NUL.
+        check_slug(slug).map_err(|SlugError| unknown())?;
         let now = self.db.clock().now();
         if let Some(tenant) = self.remembered(slug, now) {
             return Ok(tenant);
         }
         let wanted = slug.to_owned();
         let found = self.db.read(&Scope::platform(), move |tx| by_slug(tx, &wanted)).await?;
-        let tenant = found.map(Arc::new).ok_or_else(|| Problem::new(&NOT_FOUND).detail("no such Comune"))?;
+        let tenant = found.map(Arc::new).ok_or_else(unknown)?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.insert(slug.to_owned(), (now, Arc::clone(&tenant)));
         Ok(tenant)

@@ -85,6 +85,17 @@ impl Target {
         hosts(url).into_iter().find(|host| !is_local(host)).map_or(Ok(()), |host| Err(TargetError::Cleartext(host)))
     }
 
+    /// Makes the SQLite file, if it is missing, so that only its owner can read it: SQLite gives its
+    /// journals the same permissions.
+    pub(crate) fn make_private_file(&self) -> std::io::Result<()> {
+        let Self::Sqlite(path) = self else { return Ok(()) };
+        let mut options = std::fs::OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(path).map(drop)
+    }
+
     /// What the log may say of it.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -104,8 +115,11 @@ impl Target {
             }
             Self::Postgres(url) => {
                 let mut conn = PgConnection::establish(url)?;
-                conn.batch_execute(&format!("SET TIME ZONE 'UTC'; SET lock_timeout = {}", busy.as_millis()))
-                    .map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+                // A statement that takes many times the patience of a caller is not waited for by anybody.
+                let (lock, statement) = (busy.as_millis(), busy.as_millis().saturating_mul(6));
+                let settings =
+                    format!("SET TIME ZONE 'UTC'; SET lock_timeout = {lock}; SET statement_timeout = {statement}");
+                conn.batch_execute(&settings).map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
                 Ok(Conn::Pg(conn))
             }
         }

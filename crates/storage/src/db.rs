@@ -8,7 +8,8 @@ use std::{
 };
 
 use diesel::{
-    connection::{AnsiTransactionManager, TransactionManager},
+    RunQueryDsl,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     pg::PgConnection,
 };
 use kernel::{Clock, Problem};
@@ -60,8 +61,24 @@ enum WritePath {
     Postgres(Pool),
 }
 
+#[derive(diesel::QueryableByName)]
+struct Bypasses {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    bypasses: bool,
+}
+
 thread_local! {
     static IN_TRANSACTION: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `work` on this thread as the inside of a transaction: opening another one there is an error on
+/// both databases, where PostgreSQL would open it beside the first and SQLite's writer would wait for itself.
+/// A panic is an outcome.
+pub(crate) fn inside<R>(work: impl FnOnce() -> Result<R>) -> Result<R> {
+    IN_TRANSACTION.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Failure::Database(DbError::Panicked)));
+    IN_TRANSACTION.set(false);
+    outcome
 }
 
 impl Db {
@@ -84,6 +101,24 @@ impl Db {
     /// Where the data is.
     pub const fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Whether row-level security binds the role that is connected. SQLite has no roles: nothing is missing.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn is_walled(&self) -> std::result::Result<bool, Problem> {
+        if matches!(self.target, Target::Sqlite(_)) {
+            return Ok(true);
+        }
+        self.read(&Scope::platform(), |tx| {
+            let bypasses: Bypasses = diesel::sql_query(
+                "SELECT rolsuper OR rolbypassrls AS bypasses FROM pg_roles WHERE rolname = current_user",
+            )
+            .get_result(tx.conn())?;
+            Ok(!bypasses.bypasses)
+        })
+        .await
     }
 
     /// The clock transactions read.
@@ -152,6 +187,7 @@ fn with_retries<R>(
     work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
     let mut attempt = 0;
+    let mut lost_connections = 0;
     loop {
         let mut slot = pool.get()?;
         let outcome = begin(&mut slot.conn, access, scope)
@@ -165,8 +201,12 @@ fn with_retries<R>(
         slot.lost |= lost;
         drop(slot);
         // A lost connection may be replaced only while nothing has been sent on it: after that
-        // nobody knows what was committed.
-        let again = matches!(failure, Failure::Database(DbError::Retry(_))) || (lost && stage == Stage::Begin);
+        // nobody knows what was committed. When the server was restarted, every idle one is lost.
+        if lost && stage == Stage::Begin && lost_connections < pool.size() {
+            lost_connections += 1;
+            continue;
+        }
+        let again = matches!(failure, Failure::Database(DbError::Retry(_)));
         attempt += 1;
         if !again || attempt > RETRIES {
             return Err(failure);
@@ -205,22 +245,34 @@ fn run<R>(
     clock: &dyn Clock,
     work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
-    IN_TRANSACTION.set(true);
     let now = clock.now();
-    let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut Tx::new(conn, scope, now))))
-        .unwrap_or(Err(Failure::Database(DbError::Panicked)));
-    IN_TRANSACTION.set(false);
+    let outcome = inside(|| work(&mut Tx::new(conn, scope, now))).and_then(|value| Ok(commit(conn).map(|()| value)?));
     match outcome {
-        Ok(value) => {
-            Manager::commit_transaction(conn)?;
-            Ok(value)
-        }
+        Ok(value) => Ok(value),
         Err(failure) => {
-            if let Err(error) = Manager::rollback_transaction(conn) {
+            if let Err(error) = roll_back(conn) {
                 tracing::warn!(%error, "rolling back failed; the connection is dropped");
             }
             Err(failure)
         }
+    }
+}
+
+/// Leaves no transaction open, however deep the failure was; a failed COMMIT may have closed it already.
+pub(crate) fn roll_back(conn: &mut Conn) -> diesel::QueryResult<()> {
+    while Manager::transaction_manager_status_mut(conn).transaction_depth()?.is_some() {
+        Manager::rollback_transaction(conn)?;
+    }
+    Ok(())
+}
+
+/// PostgreSQL answers the COMMIT of a transaction in which a statement has failed with a ROLLBACK and no
+/// error, so work that swallowed the statement's error would be told that it was stored. A savepoint asks
+/// first, in the same round trip.
+fn commit(conn: &mut Conn) -> diesel::QueryResult<()> {
+    match conn {
+        Conn::Pg(conn) => conn.batch_execute("SAVEPOINT sound; COMMIT"),
+        Conn::Sqlite(_) => Manager::commit_transaction(conn),
     }
 }
 

@@ -117,11 +117,15 @@ fn from_database(kind: &DatabaseErrorKind, info: &(dyn DatabaseErrorInformation 
         DatabaseErrorKind::SerializationFailure => DbError::Retry(message),
         DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => DbError::Closed(message),
         _ => {
-            // diesel keeps no SQLSTATE for these (40P01, 55P03, SQLITE_BUSY); the words are all there is.
+            // diesel keeps no SQLSTATE for these (40P01, 55P03, 57014, 57P01, SQLITE_BUSY); the words are all
+            // there is, so the role that serves wants `lc_messages = 'C'` (docs/operations.md).
             let lower = message.to_lowercase();
             if lower.contains("deadlock") {
                 DbError::Retry(message)
-            } else if lower.contains("lock timeout") || lower.contains("database is locked") {
+            } else if lower.contains("lock timeout")
+                || lower.contains("statement timeout")
+                || lower.contains("database is locked")
+            {
                 DbError::Busy(message)
             } else if lower.contains("server closed the connection") || lower.contains("terminating connection") {
                 DbError::Closed(message)

@@ -58,6 +58,9 @@ pub enum MigrateError {
         /// What the database said.
         source: diesel::result::Error,
     },
+    /// The SQLite file cannot be made.
+    #[error("cannot make the database file: {0}")]
+    File(#[from] std::io::Error),
     /// The bookkeeping could not be read or written.
     #[error("migration bookkeeping: {0}")]
     Bookkeeping(#[from] diesel::result::Error),
@@ -81,6 +84,7 @@ const BOOKKEEPING: &str =
 /// # Errors
 /// When a step fails or the database is of a newer version.
 pub fn run(target: &Target, now: jiff::Timestamp) -> Result<Vec<&'static str>, MigrateError> {
+    target.make_private_file()?;
     let mut conn = target.open(Access::Write, Duration::from_secs(60))?;
     lock(&mut conn)?;
     conn.batch_execute(BOOKKEEPING)?;
@@ -149,13 +153,7 @@ fn apply(conn: &mut Conn, step: &Migration, now: jiff::Timestamp) -> diesel::Que
         Conn::Pg(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
         Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
     }
-    let outcome = conn.batch_execute(&render(step.sql, &target)).and_then(|()| {
-        sql_query("INSERT INTO schema_migrations (name, applied_at) VALUES ($1, $2)")
-            .bind::<Text, _>(step.name)
-            .bind::<Text, _>(now.to_string())
-            .execute(conn)
-            .map(|_| ())
-    });
+    let outcome = apply_once(conn, step, &target, now);
     type Manager = <Conn as diesel::Connection>::TransactionManager;
     match outcome {
         Ok(()) => Manager::commit_transaction(conn),
@@ -166,11 +164,28 @@ fn apply(conn: &mut Conn, step: &Migration, now: jiff::Timestamp) -> diesel::Que
     }
 }
 
+/// The list of missing steps was read before the write lock was taken: another process may have been faster.
+fn apply_once(conn: &mut Conn, step: &Migration, target: &Target, now: jiff::Timestamp) -> diesel::QueryResult<()> {
+    let there: Vec<Applied> =
+        sql_query("SELECT name FROM schema_migrations WHERE name = $1").bind::<Text, _>(step.name).load(conn)?;
+    if !there.is_empty() {
+        return Ok(());
+    }
+    conn.batch_execute(&render(step.sql, target))?;
+    sql_query("INSERT INTO schema_migrations (name, applied_at) VALUES ($1, $2)")
+        .bind::<Text, _>(step.name)
+        .bind::<Text, _>(now.to_string())
+        .execute(conn)?;
+    Ok(())
+}
+
 /// One process migrates at a time. PostgreSQL: an advisory lock, kept until the connection closes.
 /// SQLite: each step takes the write lock, and the loser finds the step applied.
 fn lock(conn: &mut Conn) -> diesel::QueryResult<()> {
     match conn {
-        Conn::Pg(conn) => conn.batch_execute("SET lock_timeout = 0; SELECT pg_advisory_lock(7236741985)"),
+        Conn::Pg(conn) => {
+            conn.batch_execute("SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock(7236741985)")
+        }
         Conn::Sqlite(_) => Ok(()),
     }
 }

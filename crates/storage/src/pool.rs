@@ -79,8 +79,14 @@ impl Pool {
         }
     }
 
-    /// A connection; call it with a turn in hand, from a thread that may block.
+    /// A connection; call it with a turn in hand, from a thread that may block. [`DbError::Busy`] when none
+    /// can be opened in time: nothing was sent, so the caller may simply ask again.
     pub(crate) fn get(&self) -> Result<Pooled, DbError> {
-        self.connections.get().map_err(|error| DbError::Closed(error.to_string()))
+        self.connections.get().map_err(|error| DbError::Busy(error.to_string()))
+    }
+
+    /// How many connections there are at most.
+    pub(crate) fn size(&self) -> u32 {
+        self.connections.max_size()
     }
 }

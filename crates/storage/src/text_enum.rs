@@ -13,16 +13,20 @@
 /// }
 /// assert_eq!(WindowState::Open.as_str(), "open");
 /// assert_eq!("closed".parse(), Ok(WindowState::Closed));
+/// let schema = serde_json::to_value(<WindowState as utoipa::PartialSchema>::schema()).unwrap();
+/// assert_eq!(schema["enum"], serde_json::json!(["closed", "open"]));
 /// ```
 #[macro_export]
 macro_rules! text_enum {
-    ($(#[$meta:meta])* $vis:vis enum $name:ident { $( $(#[$vmeta:meta])* $variant:ident = $text:literal ),+ $(,)? }) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])+ $vis:vis enum $name:ident {
+        $( $(#[doc = $word_doc:literal])+ $variant:ident = $text:literal ),+ $(,)?
+    }) => {
+        $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive($crate::diesel::expression::AsExpression, $crate::diesel::deserialize::FromSqlRow)]
-        #[derive(::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
+        #[derive(::serde::Serialize, ::serde::Deserialize)]
         #[diesel(sql_type = $crate::diesel::sql_types::Text)]
-        $vis enum $name { $( $(#[$vmeta])* #[serde(rename = $text)] $variant ),+ }
+        $vis enum $name { $( $(#[doc = $word_doc])+ #[serde(rename = $text)] $variant ),+ }
 
         impl $name {
             /// Every word, in the order of declaration.
@@ -31,6 +35,25 @@ macro_rules! text_enum {
             /// The word itself, as stored and as served.
             pub const fn as_str(self) -> &'static str {
                 match self { $( Self::$variant => $text ),+ }
+            }
+        }
+
+        // utoipa's derive does not see through `$text` and would describe the names of the variants.
+        impl ::utoipa::PartialSchema for $name {
+            fn schema() -> ::utoipa::openapi::RefOr<::utoipa::openapi::Schema> {
+                use ::utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+                let words = [ $( ($text, concat!($($word_doc),+)) ),+ ];
+                let told: Vec<String> = words.iter().map(|(word, doc)| format!("- `{word}`:{doc}")).collect();
+                ObjectBuilder::new()
+                    .schema_type(SchemaType::Type(Type::String))
+                    .enum_values(Some(words.map(|(word, _)| word)))
+                    .description(Some(format!("{}\n\n{}", concat!($($doc),+).trim(), told.join("\n"))))
+                    .into()
+            }
+        }
+        impl ::utoipa::ToSchema for $name {
+            fn name() -> ::std::borrow::Cow<'static, str> {
+                ::std::borrow::Cow::Borrowed(stringify!($name))
             }
         }
 

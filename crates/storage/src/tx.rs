@@ -1,5 +1,7 @@
 //! The transaction: everything a query may know.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use diesel::connection::TransactionManager;
 use jiff::Timestamp;
 use kernel::Id;
@@ -66,13 +68,19 @@ impl<'c> Tx<'c> {
         type Manager = <Conn as diesel::Connection>::TransactionManager;
         Manager::begin_transaction(self.conn)?;
         let mut inner = Tx { conn: self.conn, scope: self.scope, now: self.now, ids: self.ids };
-        let outcome = work(&mut inner);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut inner)));
         self.ids = inner.ids;
         match outcome {
-            Ok(value) => Manager::commit_transaction(self.conn).map(|()| value).map_err(Failure::from),
-            Err(failure) => {
+            Ok(Ok(value)) => Manager::commit_transaction(self.conn).map(|()| value).map_err(Failure::from),
+            Ok(Err(failure)) => {
                 Manager::rollback_transaction(self.conn)?;
                 Err(failure)
+            }
+            Err(panic) => {
+                // A savepoint left open would swallow the commit of whoever catches the panic.
+                let undone = Manager::rollback_transaction(self.conn);
+                undone.unwrap_or_else(|error| tracing::error!(%error, "a savepoint could not be undone"));
+                resume_unwind(panic)
             }
         }
     }

@@ -201,9 +201,25 @@ impl<T: 'static> FromSql<Uid, Sqlite> for Id<T> {
 /// 2000-01-01T00:00:00Z in Unix microseconds: where PostgreSQL counts from.
 const PG_EPOCH_MICROS: i64 = 946_684_800_000_000;
 
+/// Years before 0 are kept by neither database: PostgreSQL's calendar begins in one of them, and as text
+/// they sort backwards.
+const TOO_EARLY: &str = "years before 0 are not stored";
+/// 0000-01-01T00:00:00Z in Unix microseconds.
+const YEAR_0_MICROS: i64 = -62_167_219_200_000_000;
+
+/// Whole microseconds since 1970, as both databases keep an instant.
+fn micros(instant: Timestamp) -> Result<i64, &'static str> {
+    let micros = instant.as_microsecond();
+    if micros < YEAR_0_MICROS { Err(TOO_EARLY) } else { Ok(micros) }
+}
+
+fn storable(date: Date) -> Result<Date, &'static str> {
+    if date.year() < 0 { Err(TOO_EARLY) } else { Ok(date) }
+}
+
 impl ToSql<Instant, Pg> for At {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        let micros = self.0.as_microsecond() - PG_EPOCH_MICROS;
+        let micros = micros(self.0)? - PG_EPOCH_MICROS;
         std::io::Write::write_all(out, &micros.to_be_bytes())?;
         Ok(IsNull::No)
     }
@@ -216,7 +232,7 @@ impl FromSql<Instant, Pg> for Timestamp {
 }
 impl ToSql<Instant, Sqlite> for At {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.as_microsecond());
+        out.set_value(micros(self.0)?);
         Ok(IsNull::No)
     }
 }
@@ -232,7 +248,7 @@ const PG_EPOCH_DATE: Date = Date::constant(2000, 1, 1);
 
 impl ToSql<CivilDate, Pg> for Day {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        let days = i32::try_from(self.0.duration_since(PG_EPOCH_DATE).as_hours() / 24)?;
+        let days = i32::try_from(storable(self.0)?.duration_since(PG_EPOCH_DATE).as_hours() / 24)?;
         std::io::Write::write_all(out, &days.to_be_bytes())?;
         Ok(IsNull::No)
     }
@@ -260,9 +276,10 @@ impl FromSql<CivilTime, Pg> for Time {
 
 /// Civil dates and times are text on SQLite: it sorts as they do.
 macro_rules! text_on_sqlite {
-    ($sql:ident as $rust:ty, written as $wrapper:ident) => {
+    ($sql:ident as $rust:ty, written as $wrapper:ident $(, if $check:ident)?) => {
         impl ToSql<$sql, Sqlite> for $wrapper {
             fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
+                $( $check(self.0)?; )?
                 out.set_value(self.0.to_string());
                 Ok(IsNull::No)
             }
@@ -275,7 +292,7 @@ macro_rules! text_on_sqlite {
         }
     };
 }
-text_on_sqlite!(CivilDate as Date, written as Day);
+text_on_sqlite!(CivilDate as Date, written as Day, if storable);
 text_on_sqlite!(CivilTime as Time, written as Hour);
 
 /// What the JSON columns hold.

@@ -5,20 +5,16 @@
 //! that waits (up to [`BATCH`]), runs each in its own savepoint inside one `BEGIN IMMEDIATE`, and
 //! answers them after the one `COMMIT`. A job that fails undoes its own savepoint and nobody else's.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{sync::Arc, thread, time::Duration};
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use kernel::Clock;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Failure, Result, Tx,
+    Result, Tx,
     conn::{Access, Conn, Target},
+    db::{inside, roll_back},
     error::DbError,
     scope::Scope,
 };
@@ -50,8 +46,7 @@ where
 {
     fn run(&mut self, conn: &mut Conn, now: jiff::Timestamp) -> bool {
         let (scope, work) = (&self.scope, &mut self.work);
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut Tx::new(conn, scope, now))))
-            .unwrap_or(Err(Failure::Database(DbError::Panicked)));
+        let outcome = inside(|| work(&mut Tx::new(conn, scope, now)));
         let keep = outcome.is_ok();
         self.result = Some(outcome);
         keep
@@ -60,8 +55,7 @@ where
     fn settle(self: Box<Self>, committed: std::result::Result<(), DbError>) {
         let answer = match (committed, self.result) {
             (Ok(()), Some(result)) => result,
-            // A refusal stands whether or not the others in the batch were committed.
-            (Err(_), Some(Err(failure))) => Err(failure),
+            // Also what was refused may have been refused because of rows that are now undone.
             (Err(error), _) => Err(error.into()),
             (Ok(()), None) => Err(DbError::Other("the transaction was never run".to_owned()).into()),
         };
@@ -87,6 +81,7 @@ impl Writer {
     /// Opens the writing connection and starts its thread, which ends when the last handle is gone.
     pub(crate) fn start(target: &Target, clock: Arc<dyn Clock>, busy: Duration) -> std::result::Result<Self, DbError> {
         let mut conn = target.open(Access::Write, busy).map_err(|e| DbError::Closed(e.to_string()))?;
+        let target = target.clone();
         let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -99,6 +94,12 @@ impl Writer {
                         batch.push(next);
                     }
                     let outcome = run_batch(&mut conn, &mut batch, clock.as_ref());
+                    if is_broken(&mut conn) {
+                        match target.open(Access::Write, busy) {
+                            Ok(fresh) => conn = fresh,
+                            Err(error) => tracing::error!(%error, "the writing connection could not be replaced"),
+                        }
+                    }
                     for job in batch.drain(..) {
                         job.settle(outcome.clone());
                     }
@@ -126,18 +127,35 @@ impl Writer {
 fn run_batch(conn: &mut Conn, batch: &mut [Box<dyn Job>], clock: &dyn Clock) -> std::result::Result<(), DbError> {
     begin(conn)?;
     let outcome = run_jobs(conn, batch, clock).and_then(|()| commit(conn));
-    if outcome.is_err() {
-        roll_back(conn);
+    if outcome.is_err()
+        && let Err(error) = roll_back(conn)
+    {
+        tracing::error!(%error, "rolling back a batch of writes failed");
     }
     outcome
+}
+
+/// Whether the connection can open no transaction any more.
+fn is_broken(conn: &mut Conn) -> bool {
+    <Conn as diesel::Connection>::TransactionManager::is_broken_transaction_manager(conn)
+}
+
+fn depth(conn: &mut Conn) -> std::result::Result<u32, DbError> {
+    type Manager = <Conn as diesel::Connection>::TransactionManager;
+    let depth = Manager::transaction_manager_status_mut(conn).transaction_depth()?;
+    Ok(depth.map_or(0, std::num::NonZeroU32::get))
 }
 
 fn run_jobs(conn: &mut Conn, batch: &mut [Box<dyn Job>], clock: &dyn Clock) -> std::result::Result<(), DbError> {
     for job in batch {
         savepoint(conn, Savepoint::Begin)?;
+        let before = depth(conn)?;
         let keep = job.run(conn, clock.now());
         // After some errors (disk full, out of memory) SQLite has already rolled everything back
         // and the savepoint is gone: the whole batch then fails, and nobody is told it was kept.
+        if depth(conn)? != before {
+            return Err(DbError::Other("the transaction was ended, or one left open in it, by its work".to_owned()));
+        }
         savepoint(conn, if keep { Savepoint::Keep } else { Savepoint::Undo })?;
     }
     Ok(())
@@ -175,17 +193,4 @@ fn savepoint(conn: &mut Conn, step: Savepoint) -> std::result::Result<(), DbErro
         Savepoint::Keep => AnsiTransactionManager::commit_transaction(c),
         Savepoint::Undo => AnsiTransactionManager::rollback_transaction(c),
     })
-}
-
-/// Leaves no transaction open, however deep the failure was.
-fn roll_back(conn: &mut Conn) {
-    let outcome = with_sqlite(conn, |c| {
-        while AnsiTransactionManager::transaction_manager_status_mut(c).transaction_depth()?.is_some() {
-            AnsiTransactionManager::rollback_transaction(c)?;
-        }
-        Ok(())
-    });
-    if let Err(error) = outcome {
-        tracing::error!(%error, "rolling back a batch of writes failed");
-    }
 }

@@ -5,5 +5,6 @@ pub mod model;
 pub mod routes;
 pub mod rules;
 pub mod store;
+mod views;
 
 pub use model::{Appointment, AppointmentId, AppointmentState, Channel};

@@ -1,15 +1,15 @@
 //! Appointments, as stored, asked for and served.
 
-use diesel::Queryable;
+use diesel::{Queryable, Selectable};
 use jiff::Timestamp;
 use kernel::{Id, PublicCode, TaxCode, civil};
-use platform::directory::OfficeId;
+use platform::{access::policy, directory::OfficeId};
 use serde::{Deserialize, Serialize};
 use storage::TenantId;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
-use crate::{calendars::CalendarId, holds::HoldId, services::AppointmentServiceId};
+use crate::{calendars::CalendarId, holds::HoldId, schema::appointments, services::AppointmentServiceId};
 
 /// The identifier of an appointment.
 pub type AppointmentId = Id<Appointment>;
@@ -52,7 +52,8 @@ storage::text_enum! {
 }
 
 /// An appointment, without the person it is for.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = appointments)]
 pub struct Appointment {
     /// The Comune.
     pub tenant_id: TenantId,
@@ -84,14 +85,19 @@ pub struct Appointment {
     pub manage_token_hash: Option<String>,
     /// Who called it off.
     pub cancelled_by: Option<String>,
-    /// Why.
-    pub cancellation_reason: Option<String>,
     /// Counts changes.
     pub version: i64,
     /// When it was booked.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+impl Appointment {
+    /// What matters about it when somebody wants it.
+    pub fn object(&self) -> policy::Object<'_> {
+        policy::Object { owner: &self.owner, office: self.office_id }
+    }
 }
 
 /// The person an appointment is for.
@@ -109,24 +115,21 @@ pub struct Applicant {
     pub phone: Option<String>,
     /// What they want the office to know.
     pub notes: Option<String>,
+    /// Why it was called off.
+    pub cancellation_reason: Option<String>,
 }
 
-// Personal data has no business in a log.
-impl std::fmt::Debug for NewApplicant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("NewApplicant(***)")
-    }
-}
-impl std::fmt::Debug for NewAppointment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewAppointment").field("starts_at", &self.starts_at).finish_non_exhaustive()
-    }
-}
-impl std::fmt::Debug for Applicant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Applicant(***)")
-    }
-}
+// Personal data and tokens have no business in a log.
+kernel::redacted_debug!(
+    Applicant,
+    ApplicantView,
+    AppointmentLookup,
+    AppointmentView,
+    Cancellation,
+    NewApplicant,
+    NewAppointment,
+    Rescheduling
+);
 
 /// An appointment to book.
 #[derive(Clone, Deserialize, Validate, ToSchema)]
@@ -154,8 +157,8 @@ pub struct NewAppointment {
     #[validate(nested)]
     pub applicant: NewApplicant,
     /// What the office should know beforehand.
-    #[validate(length(max = 1000))]
-    #[schema(max_length = 1000)]
+    #[validate(length(max = 1000), custom(function = plain_text))]
+    #[schema(max_length = 1000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     pub notes: Option<String>,
 }
 
@@ -168,16 +171,24 @@ pub struct NewAppointment {
 pub struct NewApplicant {
     /// Given name.
     #[validate(length(max = 100), custom(function = not_blank))]
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub given_name: String,
     /// Family name.
     #[validate(length(max = 100), custom(function = not_blank))]
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )]
     pub family_name: String,
     /// Codice fiscale; a citizen who has signed in need not repeat their own.
     pub tax_code: Option<TaxCode>,
     /// E-mail address.
-    #[validate(email, length(max = 254))]
+    #[validate(email, length(max = 254), custom(function = one_line))]
     #[schema(format = "email", max_length = 254)]
     pub email: String,
     /// Telephone number.
@@ -193,6 +204,23 @@ fn not_blank(text: &str) -> Result<(), ValidationError> {
     Ok(())
 }
 
+/// The check for e-mail addresses lets some line breaks through, and a line break in an address is another
+/// header in a mail.
+fn one_line(text: &str) -> Result<(), ValidationError> {
+    if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(ValidationError::new("email").with_message("no spaces or control characters".into()));
+    }
+    Ok(())
+}
+
+/// Text of several lines: what does not show is refused, and a NUL cannot even be stored on PostgreSQL.
+fn plain_text(text: &str) -> Result<(), ValidationError> {
+    if text.chars().any(|c| c.is_control() && !"\t\n\r".contains(c)) {
+        return Err(ValidationError::new("control").with_message("no control characters".into()));
+    }
+    Ok(())
+}
+
 fn phone_number(text: &str) -> Result<(), ValidationError> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     if digits.chars().all(|c| c.is_ascii_digit() || " ()./-".contains(c)) {
@@ -202,7 +230,7 @@ fn phone_number(text: &str) -> Result<(), ValidationError> {
 }
 
 /// Where to move an appointment.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "starts_at": "2026-12-03T10:20:00+01:00" }))]
 pub struct Rescheduling {
@@ -218,13 +246,13 @@ pub struct Rescheduling {
 }
 
 /// Calling an appointment off.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "reason": "Non posso venire" }))]
 pub struct Cancellation {
     /// Why.
-    #[validate(length(max = 500))]
-    #[schema(max_length = 500)]
+    #[validate(length(max = 500), custom(function = plain_text))]
+    #[schema(max_length = 500, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     pub reason: Option<String>,
     /// The manage token, for who booked without signing in.
     #[validate(length(max = 100))]
@@ -233,7 +261,7 @@ pub struct Cancellation {
 }
 
 /// Code and manage token of an appointment.
-#[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
+#[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "code": "K7M2-PQ4X", "manage_token": "pQ4xK7M2pQ4xK7M2pQ4xKw" }))]
 pub struct AppointmentLookup {
@@ -248,7 +276,7 @@ pub struct AppointmentLookup {
 }
 
 /// An appointment.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Appointment, example = json!({
     "id": "01980000-0000-7000-8000-000000000030", "code": "K7M2-PQ4X", "state": "confirmed",
     "service": { "id": "01980000-0000-7000-8000-000000000010", "name": "Carta d'identità elettronica" },
@@ -284,9 +312,9 @@ pub struct AppointmentView {
     pub persons: i64,
     /// By which way it was booked.
     pub channel: Channel,
-    /// Who comes; left out in lists and for devices.
+    /// Who comes; left out in lists, for devices and for keys that may not read.
     pub applicant: Option<ApplicantView>,
-    /// Why it was called off.
+    /// Why it was called off; left out where `applicant` is.
     #[schema(max_length = 500)]
     pub cancellation_reason: Option<String>,
     /// Counts changes; the number in the `ETag`.
@@ -308,7 +336,7 @@ pub struct AppointmentView {
 }
 
 /// A service, by name.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({ "id": "01980000-0000-7000-8000-000000000010", "name": "Carta d'identità elettronica" }))]
 pub struct ServiceReference {
     /// The service.
@@ -319,7 +347,7 @@ pub struct ServiceReference {
 }
 
 /// An office and where it is.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "01980000-0000-7000-8000-000000000002", "name": "Ufficio anagrafe", "address": "Piazza del Municipio 1", "locality": "Bugliano"
 }))]
@@ -362,15 +390,9 @@ pub struct ApplicantView {
     pub notes: Option<String>,
 }
 
-impl std::fmt::Debug for ApplicantView {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ApplicantView(***)")
-    }
-}
-
 impl From<Applicant> for ApplicantView {
     fn from(applicant: Applicant) -> Self {
-        let Applicant { given_name, family_name, tax_code, email, phone, notes } = applicant;
+        let Applicant { given_name, family_name, tax_code, email, phone, notes, cancellation_reason: _ } = applicant;
         Self { given_name, family_name, tax_code, email, phone, notes }
     }
 }

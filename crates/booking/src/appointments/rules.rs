@@ -77,7 +77,6 @@ mod tests {
             owner: String::new(),
             manage_token_hash: None,
             cancelled_by: None,
-            cancellation_reason: None,
             version: 1,
             created_at: at(0),
             updated_at: at(0),

@@ -10,7 +10,7 @@ use storage::{
 
 use super::model::{Applicant, Appointment, AppointmentId, AppointmentState};
 use crate::{
-    schema::{appointment_applicants, appointments, person_locks},
+    schema::{appointment_applicants, appointments},
     services::AppointmentServiceId,
 };
 
@@ -63,7 +63,20 @@ pub fn insert(tx: &mut Tx<'_>, appointment: &Appointment, applicant: &Applicant)
 /// When the database fails.
 pub fn find(tx: &mut Tx<'_>, id: AppointmentId) -> storage::Result<Option<Appointment>> {
     let mine = appointments::table.filter(appointments::tenant_id.eq(Key(tx.tenant())));
-    Ok(mine.filter(appointments::id.eq(Key(id))).first(tx.conn()).optional()?)
+    Ok(mine.filter(appointments::id.eq(Key(id))).select(Appointment::as_select()).first(tx.conn()).optional()?)
+}
+
+/// Makes those who change an appointment wait for one another, until the end of the transaction. Taken
+/// before the appointment is read and before any day is locked: who comes second then decides about what
+/// the first has left, instead of finding out at the end that it is no longer so.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock(tx: &mut Tx<'_>, id: AppointmentId) -> storage::Result<()> {
+    use appointments as a;
+    let mine = a::table.filter(a::tenant_id.eq(Key(tx.tenant()))).filter(a::id.eq(Key(id)));
+    diesel::update(mine).set(a::version.eq(a::version)).execute(tx.conn())?;
+    Ok(())
 }
 
 /// The appointment of a code, without its hyphen.
@@ -72,7 +85,7 @@ pub fn find(tx: &mut Tx<'_>, id: AppointmentId) -> storage::Result<Option<Appoin
 /// When the database fails.
 pub fn by_code(tx: &mut Tx<'_>, code: &str) -> storage::Result<Option<Appointment>> {
     let mine = appointments::table.filter(appointments::tenant_id.eq(Key(tx.tenant())));
-    Ok(mine.filter(appointments::code.eq(code)).first(tx.conn()).optional()?)
+    Ok(mine.filter(appointments::code.eq(code)).select(Appointment::as_select()).first(tx.conn()).optional()?)
 }
 
 /// The person an appointment is for.
@@ -81,21 +94,33 @@ pub fn by_code(tx: &mut Tx<'_>, code: &str) -> storage::Result<Option<Appointmen
 /// When the database fails.
 pub fn applicant(tx: &mut Tx<'_>, id: AppointmentId) -> storage::Result<Option<Applicant>> {
     use appointment_applicants as p;
-    type Row = (String, String, Option<String>, String, Option<String>, Option<String>);
+    type Row = (String, String, Option<String>, String, Option<String>, Option<String>, Option<String>);
     let row: Option<Row> = p::table
         .filter(p::tenant_id.eq(Key(tx.tenant())))
         .filter(p::appointment_id.eq(Key(id)))
-        .select((p::given_name, p::family_name, p::tax_code, p::email, p::phone, p::notes))
+        .select((p::given_name, p::family_name, p::tax_code, p::email, p::phone, p::notes, p::cancellation_reason))
         .first(tx.conn())
         .optional()?;
-    Ok(row.map(|(given_name, family_name, tax_code, email, phone, notes)| Applicant {
+    Ok(row.map(|(given_name, family_name, tax_code, email, phone, notes, cancellation_reason)| Applicant {
         given_name,
         family_name,
         tax_code: tax_code.and_then(|code| TaxCode::parse(&code).ok()),
         email,
         phone,
         notes,
+        cancellation_reason,
     }))
+}
+
+/// Keeps why an appointment was called off.
+///
+/// # Errors
+/// When the database fails.
+pub fn save_cancellation_reason(tx: &mut Tx<'_>, id: AppointmentId, reason: &str) -> storage::Result<()> {
+    use appointment_applicants as p;
+    let row = p::table.filter(p::tenant_id.eq(Key(tx.tenant()))).filter(p::appointment_id.eq(Key(id)));
+    diesel::update(row).set(p::cancellation_reason.eq(Some(reason))).execute(tx.conn())?;
+    Ok(())
 }
 
 /// Saves what a change may change: time, place, state, version.
@@ -119,7 +144,6 @@ pub fn save(tx: &mut Tx<'_>, appointment: &Appointment) -> storage::Result<bool>
         a::ends_at.eq(At(appointment.ends_at)),
         a::state.eq(appointment.state),
         a::cancelled_by.eq(&appointment.cancelled_by),
-        a::cancellation_reason.eq(&appointment.cancellation_reason),
         a::version.eq(appointment.version),
         a::updated_at.eq(At(appointment.updated_at)),
     ))
@@ -146,22 +170,26 @@ pub fn owned_by(
     Ok(query.order((a::starts_at.desc(), a::id.desc())).limit(page.fetch()).load(tx.conn())?)
 }
 
-/// Makes those who count this person's appointments for this service wait for one another, until the
-/// end of the transaction. Taken before any day is locked.
+/// Makes those who count what this person has open wait for one another, until the end of the transaction.
+/// Taken after the days are locked, by everybody.
 ///
 /// # Errors
 /// When the database fails.
-pub fn lock_person(tx: &mut Tx<'_>, service: AppointmentServiceId, person_key: &str) -> storage::Result<()> {
+pub fn lock_person(tx: &mut Tx<'_>, person_key: &str) -> storage::Result<()> {
     let tenant = tx.tenant();
     sql_query(
-        "INSERT INTO person_locks (tenant_id, service_id, person_key, version) VALUES ($1, $2, $3, 1) \
-         ON CONFLICT (tenant_id, service_id, person_key) DO UPDATE SET version = person_locks.version + 1",
+        "INSERT INTO person_locks (tenant_id, bucket, version) VALUES ($1, $2, 1) \
+         ON CONFLICT (tenant_id, bucket) DO UPDATE SET version = person_locks.version + 1",
     )
     .bind::<Uid, _>(Key(tenant))
-    .bind::<Uid, _>(Key(service))
-    .bind::<diesel::sql_types::Text, _>(person_key)
+    .bind::<diesel::sql_types::BigInt, _>(bucket(person_key))
     .execute(tx.conn())?;
     Ok(())
+}
+
+/// One of 4,096 rows that a pseudonym, which is hexadecimal, falls on.
+fn bucket(person_key: &str) -> i64 {
+    person_key.get(..3).and_then(|head| i64::from_str_radix(head, 16).ok()).unwrap_or(0)
 }
 
 /// How many appointments for this service a person still has before them.
@@ -180,6 +208,3 @@ pub fn count_open(tx: &mut Tx<'_>, service: AppointmentServiceId, person_key: &s
         .count()
         .get_result(tx.conn())?)
 }
-
-// `person_locks` is written by the statement above only.
-const _: person_locks::table = person_locks::table;

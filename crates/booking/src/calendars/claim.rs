@@ -3,7 +3,7 @@
 //! Lock the days, forget what expired, look, take. The lock makes claims of a day follow one another;
 //! the primary key of `occupancy` is the second wall behind it.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::ops::{Range, RangeInclusive};
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use kernel::{Problem, civil, holidays::HolidayCalendar};
@@ -17,8 +17,8 @@ use super::{
     timetable::DayPlan,
 };
 use crate::{
+    offers::{Notice, Offer, Wish},
     problems::{BEYOND_HORIZON, DURATION_NOT_ALLOWED, LEAD_TIME, OUTSIDE_OPENING_HOURS, SLOT_TAKEN},
-    services::AppointmentService,
 };
 
 /// A visit that somebody wants, checked against the calendar but not yet against others.
@@ -32,35 +32,25 @@ pub struct Visit {
     ticks: Range<i64>,
 }
 
-/// Who needs how much notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice {
-    /// The calendar's.
-    Usual,
-    /// None: staff may book somebody who stands before them.
-    None,
-}
-
 /// Checks that a visit may start then, as far as hours, notice and horizon go.
 ///
 /// # Errors
 /// The refusals of the calendar, or the database's.
 pub fn plan_visit(
     tx: &mut Tx<'_>,
-    calendar: &Calendar,
-    service: &AppointmentService,
+    offer: &Offer,
     holidays: &HolidayCalendar,
-    starts_at: Timestamp,
-    persons: i64,
+    wish: Wish,
     notice: Notice,
 ) -> storage::Result<Visit> {
-    let span = span(calendar, service, persons)?;
+    let (calendar, starts_at) = (&offer.calendar, wish.starts_at);
+    let span = span(offer, wish.persons)?;
     let date = civil::date_of(starts_at);
     let plan = day_plans(tx, calendar, holidays, date, date)?.into_iter().next();
     let Some((_, plan)) = plan else { return Err(Problem::new(&OUTSIDE_OPENING_HOURS).into()) };
     let asked = match notice {
         Notice::Usual => calendar.clone(),
-        Notice::None => Calendar { lead_minutes: 0, ..calendar.clone() },
+        Notice::Waived => Calendar { lead_minutes: 0, ..calendar.clone() },
     };
     let tick = occupancy::check_start(&plan, &asked, span, starts_at, tx.now()).map_err(refusal)?;
     let ends_at = ticks::instant_of(span.visit(tick).end, calendar.tick_minutes);
@@ -88,23 +78,13 @@ pub fn take(
     })
 }
 
-/// Locks the days a visit touches, and those of `also` (a visit given up in the same move).
+/// Locks the days a visit touches. Giving time back needs no lock: whoever looks meanwhile sees it taken.
 ///
 /// # Errors
 /// When the database fails.
-pub fn lock(
-    tx: &mut Tx<'_>,
-    calendar: &Calendar,
-    visit: &Visit,
-    also: Option<(&Calendar, Timestamp, Timestamp)>,
-) -> storage::Result<()> {
+pub fn lock(tx: &mut Tx<'_>, calendar: &Calendar, visit: &Visit) -> storage::Result<()> {
     let days = ticks::days_touched(visit.ticks.clone(), calendar.tick_minutes);
-    let mut locked: BTreeSet<_> = days.into_iter().map(|day| (calendar.id, day)).collect();
-    if let Some((other, from, to)) = also {
-        let ticks = ticks::tick_of(from, other.tick_minutes)..ticks::tick_of(to, other.tick_minutes);
-        locked.extend(ticks::days_touched(ticks, other.tick_minutes).into_iter().map(|day| (other.id, day)));
-    }
-    store::lock_days(tx, &locked)
+    store::lock_days(tx, &days.into_iter().map(|day| (calendar.id, day)).collect())
 }
 
 /// The plans of a range of dates, both included.
@@ -130,16 +110,15 @@ pub fn day_plans(
 /// `duration-not-allowed`, or the database's.
 pub fn slots(
     tx: &mut Tx<'_>,
-    calendar: &Calendar,
-    service: &AppointmentService,
+    offer: &Offer,
     holidays: &HolidayCalendar,
     persons: i64,
-    from: Date,
-    to: Date,
+    dates: RangeInclusive<Date>,
 ) -> storage::Result<Vec<(Date, Vec<Slot>)>> {
-    let span = span(calendar, service, persons)?;
+    let calendar = &offer.calendar;
+    let span = span(offer, persons)?;
     let window = occupancy::Window::of(calendar, tx.now());
-    let plans = day_plans(tx, calendar, holidays, from, to.min(window.last_date))?;
+    let plans = day_plans(tx, calendar, holidays, *dates.start(), window.last_date.min(*dates.end()))?;
     let reaches = || plans.iter().map(|(_, plan)| plan.reach(span)).filter(|reach| !reach.is_empty());
     let whole = reaches().map(|r| r.start).min().unwrap_or(0)..reaches().map(|r| r.end).max().unwrap_or(0);
     let taken = store::taken_counts(tx, calendar.id, whole)?;
@@ -161,14 +140,13 @@ const OFFERED: usize = 5;
 /// When the database fails.
 pub fn alternatives(
     tx: &mut Tx<'_>,
-    calendar: &Calendar,
-    service: &AppointmentService,
+    offer: &Offer,
     holidays: &HolidayCalendar,
     persons: i64,
     wanted: Timestamp,
 ) -> storage::Result<Vec<Slot>> {
     let from = civil::date_of(wanted).max(civil::date_of(tx.now()));
-    let days = slots(tx, calendar, service, holidays, persons, from, from.saturating_add(LOOK_AHEAD))?;
+    let days = slots(tx, offer, holidays, persons, from..=from.saturating_add(LOOK_AHEAD))?;
     let mut free: Vec<Slot> = days.into_iter().flat_map(|(_, slots)| slots).filter(|slot| slot.free > 0).collect();
     free.sort_by_key(|slot| slot.starts_at.duration_since(wanted).abs());
     free.truncate(OFFERED);
@@ -177,13 +155,14 @@ pub fn alternatives(
 }
 
 /// The ticks of a visit, or why there are none.
-fn span(calendar: &Calendar, service: &AppointmentService, persons: i64) -> Result<Span, Problem> {
+fn span(offer: &Offer, persons: i64) -> Result<Span, Problem> {
+    let service = &offer.service;
     if persons > service.max_persons {
         return Err(Problem::new(&DURATION_NOT_ALLOWED)
             .field("/persons", "too-many", format!("at most {} in one appointment", service.max_persons))
             .with("max_persons", service.max_persons));
     }
-    ticks::span(service.time(), persons, calendar)
+    ticks::span(service.time(), persons, &offer.calendar)
         .map_err(|_too_long| Problem::new(&DURATION_NOT_ALLOWED).detail("the visit would not fit in a day"))
 }
 

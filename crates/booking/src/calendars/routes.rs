@@ -1,12 +1,14 @@
 //! `/calendars`: when counters are open, and what of it is free.
 
+use std::ops::RangeInclusive;
+
 use actix_web::{get, web::Data};
 use jiff::{SignedDuration, civil::Date};
 use kernel::{Id, Lang, Page, civil};
 use platform::{
     access::Caller,
     directory::OfficeId,
-    http::{Answer, IdPath, Language, Params, ProblemBody, Reply, bad_query, not_found, paging},
+    http::{Answer, IdPath, Language, Params, ProblemBody, Reply, bad_query, not_found, paging, sane_date},
 };
 use serde::{Deserialize, Serialize};
 use storage::{Db, Tx};
@@ -19,7 +21,10 @@ use super::{
     occupancy::Slot,
     store,
 };
-use crate::services::{AppointmentService, AppointmentServiceId, store as services};
+use crate::{
+    offers::Offer,
+    services::{AppointmentService, AppointmentServiceId, store as services},
+};
 
 /// A calendar of a counter.
 #[derive(Debug, Serialize, ToSchema)]
@@ -295,7 +300,7 @@ async fn list_availabilities(
 ) -> Answer {
     let (from, to) = range(&db, query.from, query.to, 62)?;
     let to = if query.to.is_none() { to.min(from.saturating_add(SignedDuration::from_hours(31 * 24))) } else { to };
-    let days = free_slots(&db, &caller, id.0, query.service_id, query.persons, from, to).await?;
+    let days = free_slots(&db, &caller, id.0, query.service_id, query.persons, from..=to).await?;
     let items = days
         .into_iter()
         .map(|(date, slots)| Availability {
@@ -355,8 +360,8 @@ impl From<Slot> for SlotView {
 ))]
 #[get("/calendars/{calendar_id}/slots")]
 async fn list_slots(caller: Caller, id: IdPath<Calendar>, query: Params<SlotQuery>, db: Data<Db>) -> Answer {
-    let (date, service) = (query.date, query.service_id);
-    let days = free_slots(&db, &caller, id.0, service, query.persons, date, date).await?;
+    let (date, service) = (sane_date("date", query.date)?, query.service_id);
+    let days = free_slots(&db, &caller, id.0, service, query.persons, date..=date).await?;
     Reply::page(Page::whole(days.into_iter().flat_map(|(_, slots)| slots).map(SlotView::from).collect()))
 }
 
@@ -366,21 +371,31 @@ async fn free_slots(
     calendar: CalendarId,
     service: AppointmentServiceId,
     persons: Option<i64>,
-    from: Date,
-    to: Date,
+    dates: RangeInclusive<Date>,
 ) -> Result<Vec<(Date, Vec<Slot>)>, kernel::Problem> {
     let persons = persons.unwrap_or(1);
-    if persons < 1 {
-        return Err(bad_query("persons", "out-of-range", "at least 1"));
+    if !(1..=100).contains(&persons) {
+        return Err(bad_query("persons", "out-of-range", "a number from 1 to 100"));
     }
     let holidays = caller.tenant.holidays();
     db.read(caller, move |tx| {
         let calendar = find(tx, calendar)?;
         let service = given(tx, service, calendar.id)?
             .ok_or_else(|| bad_query("service_id", "not-given", "not a service of this calendar"))?;
-        claim::slots(tx, &calendar, &service, &holidays, persons, from, to)
+        claim::slots(tx, &Offer { calendar, service }, &holidays, persons, dates.clone())
     })
     .await
+    .map_err(of_query)
+}
+
+/// Names the members of a body that a refusal is about as the parameters that they are here.
+fn of_query(mut problem: kernel::Problem) -> kernel::Problem {
+    for error in &mut problem.errors {
+        if let Some(name) = error.pointer.strip_prefix('/') {
+            error.pointer = format!("?{name}");
+        }
+    }
+    problem
 }
 
 /// The calendar, or the refusal of a path that names none.
@@ -399,7 +414,7 @@ fn given(
 
 /// Reads a range of dates, at most `days` long.
 fn range(db: &Db, from: Option<Date>, to: Option<Date>, days: i64) -> Result<(Date, Date), kernel::Problem> {
-    let from = from.unwrap_or_else(|| civil::date_of(db.clock().now()));
+    let from = sane_date("from", from.unwrap_or_else(|| civil::date_of(db.clock().now())))?;
     let latest = from.saturating_add(SignedDuration::from_hours(days.saturating_mul(24)));
     let to = to.unwrap_or(latest);
     if to < from {

@@ -295,21 +295,31 @@ pub fn taken_counts(tx: &mut Tx<'_>, calendar: CalendarId, ticks: Range<i64>) ->
     Ok(rows.into_iter().collect())
 }
 
-/// Removes what expired holds left in these ticks, so that their seats can be claimed. The days
-/// must be locked.
+/// Removes the holds that have expired and have a seat in these ticks, so that it can be claimed. The
+/// days must be locked.
+///
+/// Each goes as a whole, with its seats in other ticks too. Whoever used the hold before it expired, by
+/// an earlier transaction or by a slower clock, may be waiting for the day: what they would find must be
+/// either all of its seats or none.
 ///
 /// # Errors
 /// When the database fails.
 pub fn drop_expired(tx: &mut Tx<'_>, calendar: CalendarId, ticks: Range<i64>) -> storage::Result<()> {
     use occupancy as o;
-    diesel::delete(
-        o::table
-            .filter(o::tenant_id.eq(Key(tx.tenant())))
-            .filter(o::calendar_id.eq(Key(calendar)))
-            .filter(o::tick.ge(ticks.start).and(o::tick.lt(ticks.end)))
-            .filter(o::hold_expires_at.le(At(tx.now()))),
-    )
-    .execute(tx.conn())?;
+    let (tenant, now) = (Key(tx.tenant()), At(tx.now()));
+    let expired: Vec<ClaimId> = o::table
+        .filter(o::tenant_id.eq(tenant))
+        .filter(o::calendar_id.eq(Key(calendar)))
+        .filter(o::tick.ge(ticks.start).and(o::tick.lt(ticks.end)))
+        .filter(o::hold_expires_at.le(now))
+        .select(o::claim_id)
+        .distinct()
+        .load(tx.conn())?;
+    if !expired.is_empty() {
+        let claims: Vec<_> = expired.into_iter().map(Key).collect();
+        diesel::delete(o::table.filter(o::tenant_id.eq(tenant)).filter(o::claim_id.eq_any(claims)))
+            .execute(tx.conn())?;
+    }
     Ok(())
 }
 

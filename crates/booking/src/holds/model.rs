@@ -1,6 +1,6 @@
 //! Holds, as stored, asked for and served.
 
-use diesel::Queryable;
+use diesel::{Queryable, Selectable};
 use jiff::Timestamp;
 use kernel::{Id, civil};
 use serde::{Deserialize, Serialize};
@@ -8,13 +8,14 @@ use storage::TenantId;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::{calendars::CalendarId, services::AppointmentServiceId};
+use crate::{calendars::CalendarId, offers::Wish, schema::holds, services::AppointmentServiceId};
 
 /// The identifier of a hold.
 pub type HoldId = Id<Hold>;
 
 /// A time kept for somebody until it expires, is released or becomes an appointment.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = holds)]
 pub struct Hold {
     /// The Comune.
     pub tenant_id: TenantId,
@@ -39,6 +40,16 @@ pub struct Hold {
 }
 
 impl Hold {
+    /// The visit it keeps the time for.
+    pub const fn wish(&self) -> Wish {
+        Wish {
+            service_id: self.service_id,
+            calendar_id: self.calendar_id,
+            starts_at: self.starts_at,
+            persons: self.persons,
+        }
+    }
+
     /// Whether it still keeps its time.
     pub fn is_open(&self, now: Timestamp) -> bool {
         now < self.expires_at

@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     BookingSettings,
-    appointments::{changes, routes::with_alternatives},
+    appointments::store as appointments,
     calendars::{claim, store as calendars},
+    offers::{self, Notice, Wish},
     problems::PERSON_LIMIT_REACHED,
 };
 
@@ -30,7 +31,7 @@ const OPEN_HOLDS_PER_CITIZEN: i64 = 3;
 /// Keeps a time for a few minutes (5 unless the deployment says otherwise) so that it is still there
 /// when the form is filled in. Repeating the request with the same key keeps it once.
 #[utoipa::path(tag = "holds", request_body = NewHold, security((), ("bearer" = [])),
-    params(("Idempotency-Key" = String, Header, max_length = 255, description = "A random key, the same on every retry")), responses(
+    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry")), responses(
     (status = 201, description = "The time is kept until `expires_at`", body = HoldView),
     (status = 409, description = "`slot-taken`, `person-limit-reached`, `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-body`, `outside-opening-hours`, `lead-time`, `beyond-horizon`, `duration-not-allowed`, `local-time-does-not-exist`, `idempotency-key-reused`", body = ProblemBody, content_type = "application/problem+json"),
@@ -45,29 +46,30 @@ async fn create_hold(
     settings: Data<BookingSettings>,
 ) -> Answer {
     let (new, digest) = body.into_parts();
-    let starts_at = changes::moment(&new.starts_at)?;
-    let persons = new.persons.unwrap_or(1);
+    let wish = Wish {
+        service_id: new.service_id,
+        calendar_id: new.calendar_id,
+        starts_at: offers::moment(&new.starts_at)?,
+        persons: new.persons.unwrap_or(1),
+    };
     let (who, ttl) = (caller.clone(), settings.hold_minutes);
-    let (service_id, calendar_id) = (new.service_id, new.calendar_id);
     let outcome = idempotency::once(&db, &in_flight, &caller, Some(&key), &digest, move |tx| {
-        let (calendar, service) = changes::find_offer(tx, service_id, calendar_id)?;
-        policy::booking(&who, calendar.office_id, service.anonymous_allowed)?;
-        check_limit(tx, &who)?;
-        let holidays = who.tenant.holidays();
-        let notice = changes::notice_for(&who);
-        let visit = claim::plan_visit(tx, &calendar, &service, &holidays, starts_at, persons, notice)?;
-        claim::lock(tx, &calendar, &visit, None)?;
+        let offer = offers::find(tx, wish.service_id, wish.calendar_id)?;
+        policy::booking(&who, offer.calendar.office_id, offer.service.anonymous_allowed)?;
+        let visit = claim::plan_visit(tx, &offer, &who.tenant.holidays(), wish, Notice::of(&who))?;
+        claim::lock(tx, &offer.calendar, &visit)?;
         let id: HoldId = tx.new_id();
         let expires_at = tx.now().saturating_add(SignedDuration::from_mins(ttl)).unwrap_or(tx.now());
-        claim::take(tx, &calendar, &visit, id.cast(), Some(expires_at))?;
+        claim::take(tx, &offer.calendar, &visit, id.cast(), Some(expires_at))?;
+        check_limit(tx, &who)?;
         let hold = Hold {
             tenant_id: tx.tenant(),
             id,
-            service_id,
-            calendar_id,
+            service_id: wish.service_id,
+            calendar_id: wish.calendar_id,
             starts_at: visit.starts_at,
             ends_at: visit.ends_at,
-            persons,
+            persons: wish.persons,
             owner: who.actor().as_str().to_owned(),
             expires_at,
             created_at: tx.now(),
@@ -77,19 +79,19 @@ async fn create_hold(
         Ok(Reply::created(HoldView::from(hold)).at(location))
     })
     .await;
-    with_alternatives(outcome, &db, &caller, service_id, calendar_id, persons, starts_at).await
+    offers::with_alternatives(outcome, &db, &caller, wish).await
 }
 
 fn check_limit(tx: &mut Tx<'_>, caller: &Caller) -> storage::Result<()> {
-    if matches!(caller.kind, CallerKind::Citizen(_))
-        && store::count_open(tx, caller.actor().as_str())? >= OPEN_HOLDS_PER_CITIZEN
-    {
-        return Err(Problem::new(&PERSON_LIMIT_REACHED)
-            .detail("too many times kept at once")
-            .with("limit", OPEN_HOLDS_PER_CITIZEN)
-            .into());
+    let CallerKind::Citizen(citizen) = &caller.kind else { return Ok(()) };
+    appointments::lock_person(tx, citizen.pseudonym.as_str())?;
+    if store::count_open(tx, caller.actor().as_str())? < OPEN_HOLDS_PER_CITIZEN {
+        return Ok(());
     }
-    Ok(())
+    Err(Problem::new(&PERSON_LIMIT_REACHED)
+        .detail("too many times kept at once")
+        .with("limit", OPEN_HOLDS_PER_CITIZEN)
+        .into())
 }
 
 /// One hold
@@ -128,7 +130,7 @@ async fn release_hold(caller: Caller, id: IdPath<Hold>, db: Data<Db>) -> Answer 
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// An open hold of this owner. Anonymous holds are known by their id alone, which has 74 random bits.
+/// An open hold of this owner. Anonymous holds are known by their id alone, of which 62 bits are random.
 fn open_hold(tx: &mut Tx<'_>, id: HoldId, owner: &str) -> storage::Result<Hold> {
     let now = tx.now();
     let hold = store::find(tx, id)?.filter(|hold| hold.owner == owner && hold.is_open(now));

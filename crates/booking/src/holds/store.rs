@@ -38,7 +38,7 @@ pub fn insert(tx: &mut Tx<'_>, hold: &Hold) -> storage::Result<()> {
 /// When the database fails.
 pub fn find(tx: &mut Tx<'_>, id: HoldId) -> storage::Result<Option<Hold>> {
     let mine = holds::table.filter(holds::tenant_id.eq(Key(tx.tenant())));
-    Ok(mine.filter(holds::id.eq(Key(id))).first(tx.conn()).optional()?)
+    Ok(mine.filter(holds::id.eq(Key(id))).select(Hold::as_select()).first(tx.conn()).optional()?)
 }
 
 /// Deletes a hold; its seats are another matter.

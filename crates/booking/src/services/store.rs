@@ -119,6 +119,20 @@ pub fn service(tx: &mut Tx<'_>, id: AppointmentServiceId) -> storage::Result<Opt
     Ok(row.map(service_of))
 }
 
+/// Several services.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_ids(tx: &mut Tx<'_>, ids: &[AppointmentServiceId]) -> storage::Result<Vec<AppointmentService>> {
+    let keys: Vec<_> = ids.iter().copied().map(Key).collect();
+    let rows: Vec<Row> = appointment_services::table
+        .filter(appointment_services::tenant_id.eq(Key(tx.tenant())))
+        .filter(appointment_services::id.eq_any(keys))
+        .select(columns!())
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(service_of).collect())
+}
+
 /// A page of the services, by id.
 ///
 /// # Errors

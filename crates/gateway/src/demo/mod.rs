@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{Clock, SystemClock, civil};
 use platform::{
     access::{
+        DeploymentSecret,
         keys::{self, KeyKind, KeyScope, NewKey},
         tokens::{ClaimNames, ProviderKind},
     },
@@ -43,6 +44,8 @@ pub(crate) async fn run(flags: &Flags, data: &Path, port: u16, address_file: Opt
     fs::create_dir_all(data)?;
     let issuer = DemoIssuer::load_or_create(data).map_err(demo_error)?;
     fs::write(data.join("jwks.json"), issuer.jwks())?;
+    // The demo makes its own secret, also over PostgreSQL: it has one gateway.
+    DeploymentSecret::read_or_make(&data.join("secret.key")).map_err(demo_error)?;
     let config = Config::load_over(defaults(data, port), flags)?;
     logging::start(&config.log).map_err(demo_error)?;
     let target = service::target(&config)?;
@@ -50,14 +53,15 @@ pub(crate) async fn run(flags: &Flags, data: &Path, port: u16, address_file: Opt
     let db = service::open(&config, &target).await?;
     if db.read(&Scope::platform(), |tx| tenants::by_slug(tx, TENANT)).await?.is_none() {
         say("Making the Comune of Bugliano …");
-        seed::plant(&db).await?;
+        seed::plant(&db, config.secret(&target)?).await?;
     }
     let now = db.clock().now();
     let walk = seed::first_free(&db).await?;
     let known = known_keys(data);
     let mut tokens = people(&issuer, now).map_err(demo_error)?;
     tokens.extend(programs(&db, &known).await?);
-    service::serve(&config, db, address_file, |address| {
+    let secret = config.secret(&target)?;
+    service::serve(&config, db, secret, address_file, |address| {
         let base_url = format!("http://{address}");
         let credentials = json!({ "base_url": base_url, "tenant": TENANT, "tokens": tokens });
         if let Err(error) = write_private(&data.join("credentials.json"), &credentials) {
@@ -75,7 +79,7 @@ fn demo_error(error: impl std::fmt::Display) -> StartError {
 fn defaults(data: &Path, port: u16) -> Config {
     let mut config = Config::default();
     config.server.listen = SocketAddr::from(([127, 0, 0, 1], port));
-    config.server.public_url = format!("http://127.0.0.1:{port}");
+    config.server.secret_file = Some(data.join("secret.key"));
     config.database.url = Some(format!("sqlite:{}", data.join("sportello.sqlite").display()));
     config.log = LogConfig { format: LogFormat::Text, level: "warn".to_owned() };
     let provider = |name: &str, kind, issuer: &str| ProviderConfig {
@@ -180,7 +184,7 @@ fn greet(address: SocketAddr, data: &Path, walk: Option<&seed::Walk>) {
     say("");
     say(&format!(
         "BOOKED=$(curl -s -X POST '{api}/appointments' -H 'Content-Type: application/json' \
-         -H \"Idempotency-Key: walk-$(date +%s)\" \
+         -H \"Idempotency-Key: walk-$(date +%s)-$RANDOM$RANDOM\" \
          -d '{{\"service_id\":\"{service}\",\"calendar_id\":\"{calendar}\",\"starts_at\":\"{starts_at}\",\
          \"applicant\":{{\"given_name\":\"Anna\",\"family_name\":\"Prova\",\"email\":\"anna.prova@example.org\"}}}}'); echo \"$BOOKED\""
     ));

@@ -1,6 +1,6 @@
 //! What there is in Bugliano, from `demo/bugliano.toml`, and some weeks of invented bookings.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::RangeInclusive};
 
 use booking::{
     appointments::{
@@ -8,11 +8,8 @@ use booking::{
         changes::{self, Order},
         model::Applicant,
     },
-    calendars::{
-        Calendar, CalendarId, OpeningRule,
-        claim::{self, Notice},
-        store as calendars,
-    },
+    calendars::{Calendar, CalendarId, OpeningRule, claim, store as calendars},
+    offers::{Notice, Offer, Wish},
     services::{AppointmentService, AppointmentServiceId, store as services},
 };
 use jiff::{
@@ -22,7 +19,7 @@ use jiff::{
 use kernel::{Localized, PageRequest, TaxCode, civil, holidays::HolidayCalendar};
 use platform::{
     access::{
-        Pseudonym,
+        DeploymentSecret, Pseudonym,
         staff::{self, StaffRole},
     },
     directory::{Office, OfficeId, Place, PlaceId, store as directory},
@@ -134,7 +131,7 @@ const fn allowed() -> bool {
 }
 
 /// Makes the Comune, its offices, calendars, services and staff, and books.
-pub(super) async fn plant(db: &Db) -> Result<(), StartError> {
+pub(super) async fn plant(db: &Db, secret: DeploymentSecret) -> Result<(), StartError> {
     let comune: Comune = toml::from_str(include_str!("../../demo/bugliano.toml")).map_err(demo_error)?;
     let tenant = Tenant {
         tenant_id: kernel::Id::generate(db.clock().now(), rand::random()),
@@ -156,7 +153,7 @@ pub(super) async fn plant(db: &Db) -> Result<(), StartError> {
         let diaries = plant_calendars(tx, &comune, &offices)?;
         let offers = plant_services(tx, &comune, &diaries)?;
         plant_staff(tx, &offices)?;
-        plant_bookings(tx, &offers, &holidays)
+        plant_bookings(tx, &offers, &holidays, &secret)
     })
     .await?;
     Ok(())
@@ -254,8 +251,6 @@ fn plant_calendars(
     Ok(made)
 }
 
-type Offer = (AppointmentService, Calendar);
-
 fn plant_services(
     tx: &mut Tx<'_>,
     comune: &Comune,
@@ -282,7 +277,7 @@ fn plant_services(
         for slug in &new.calendars {
             let calendar = diaries.get(slug).ok_or_else(|| missing("calendar", slug))?;
             services::link(tx, service.id, calendar.id)?;
-            offers.push((service.clone(), calendar.clone()));
+            offers.push(Offer { service: service.clone(), calendar: calendar.clone() });
         }
     }
     Ok(offers)
@@ -307,12 +302,17 @@ const FAMILY: &[&str] = &["Abete", "Betulla", "Castagno", "Faggio", "Ginepro", "
 
 /// Fills about a third of the coming weeks, always in the same pattern, and one appointment each for
 /// the two citizens.
-fn plant_bookings(tx: &mut Tx<'_>, offers: &[Offer], holidays: &HolidayCalendar) -> storage::Result<()> {
+fn plant_bookings(
+    tx: &mut Tx<'_>,
+    offers: &[Offer],
+    holidays: &HolidayCalendar,
+    secret: &DeploymentSecret,
+) -> storage::Result<()> {
     let from = civil::date_of(tx.now());
     let to = from.saturating_add(SignedDuration::from_hours(BOOKED_DAYS * 24));
     let mut turn = 0_usize;
-    for (service, calendar) in offers {
-        for starts_at in free_times(tx, calendar, service, holidays, from, to)? {
+    for offer in offers {
+        for starts_at in free_times(tx, offer, holidays, from..=to)? {
             turn = turn.wrapping_add(7);
             if turn % 9 >= 3 {
                 continue;
@@ -320,25 +320,31 @@ fn plant_bookings(tx: &mut Tx<'_>, offers: &[Offer], holidays: &HolidayCalendar)
             let nth = |names: &[&str], n: usize| names.get(n % names.len().max(1)).map(|s| (*s).to_owned());
             let (given, family) = (nth(GIVEN, turn).unwrap_or_default(), nth(FAMILY, turn / 10).unwrap_or_default());
             let email = format!("{}.{}.{turn}@example.org", given.to_lowercase(), family.to_lowercase());
-            let applicant =
-                Applicant { given_name: given, family_name: family, tax_code: None, email, phone: None, notes: None };
-            let person = Pseudonym::of_person(tx.tenant(), None, &applicant.email);
-            let order = order(service, calendar, starts_at, applicant, Channel::Counter, &person);
+            let applicant = Applicant {
+                given_name: given,
+                family_name: family,
+                tax_code: None,
+                email,
+                phone: None,
+                notes: None,
+                cancellation_reason: None,
+            };
+            let person = Pseudonym::of_email(secret, tx.tenant(), &applicant.email);
+            let order = order(offer, starts_at, applicant, Channel::Counter, &person);
             // A visit longer than a slot may have taken the next one already.
-            match tx.savepoint(|tx| changes::book(tx, &order, holidays)) {
+            match tx.savepoint(|tx| changes::book(tx, offer, &order, holidays)) {
                 Ok(_) | Err(storage::Failure::Refused(_)) => {}
                 Err(failure) => return Err(failure),
             }
         }
     }
     for (tax_code, given, family) in [CITIZEN_A, CITIZEN_B] {
-        let offer = offers.iter().find(|(service, _)| service.slug == "carta-identita");
-        let Some((service, calendar)) = offer else { continue };
-        let Some(starts_at) = free_times(tx, calendar, service, holidays, from, to)?.into_iter().nth(12) else {
+        let Some(offer) = offers.iter().find(|offer| offer.service.slug == "carta-identita") else { continue };
+        let Some(starts_at) = free_times(tx, offer, holidays, from..=to)?.into_iter().nth(12) else {
             continue;
         };
         let tax_code = TaxCode::parse(tax_code).map_err(|error| storage::DbError::Other(error.to_string()))?;
-        let person = Pseudonym::of_citizen(tx.tenant(), &tax_code);
+        let person = Pseudonym::of_tax_code(secret, tx.tenant(), &tax_code);
         let applicant = Applicant {
             given_name: given.to_owned(),
             family_name: family.to_owned(),
@@ -346,44 +352,33 @@ fn plant_bookings(tx: &mut Tx<'_>, offers: &[Offer], holidays: &HolidayCalendar)
             email: format!("{}@example.org", given.to_lowercase()),
             phone: None,
             notes: None,
+            cancellation_reason: None,
         };
-        let order = order(service, calendar, starts_at, applicant, Channel::Citizen, &person);
-        changes::book(tx, &order, holidays)?;
+        let order = order(offer, starts_at, applicant, Channel::Citizen, &person);
+        changes::book(tx, offer, &order, holidays)?;
     }
     Ok(())
 }
 
-fn order(
-    service: &AppointmentService,
-    calendar: &Calendar,
-    starts_at: Timestamp,
-    applicant: Applicant,
-    channel: Channel,
-    person: &Pseudonym,
-) -> Order {
+fn order(offer: &Offer, starts_at: Timestamp, applicant: Applicant, channel: Channel, person: &Pseudonym) -> Order {
     Order {
-        service_id: service.id,
-        calendar_id: calendar.id,
-        starts_at,
-        persons: 1,
+        wish: Wish { service_id: offer.service.id, calendar_id: offer.calendar.id, starts_at, persons: 1 },
         hold_id: None,
         applicant,
         channel,
         owner: person.actor().as_str().to_owned(),
         person_key: person.as_str().to_owned(),
-        notice: Notice::None,
+        notice: Notice::Waived,
     }
 }
 
 fn free_times(
     tx: &mut Tx<'_>,
-    calendar: &Calendar,
-    service: &AppointmentService,
+    offer: &Offer,
     holidays: &HolidayCalendar,
-    from: Date,
-    to: Date,
+    dates: RangeInclusive<Date>,
 ) -> storage::Result<Vec<Timestamp>> {
-    let days = claim::slots(tx, calendar, service, holidays, 1, from, to)?;
+    let days = claim::slots(tx, offer, holidays, 1, dates)?;
     let free = days.into_iter().flat_map(|(_, slots)| slots).filter(|slot| slot.free > 0);
     Ok(free.map(|slot| slot.starts_at).collect())
 }
@@ -413,7 +408,8 @@ pub(super) async fn first_free(db: &Db) -> Result<Option<Walk>, StartError> {
                 let from = civil::date_of(tx.now());
                 let to = from.saturating_add(SignedDuration::from_hours(BOOKED_DAYS * 24));
                 // Not the very first: it may pass while somebody reads.
-                let free = free_times(tx, &calendar, &service, &holidays, from, to)?;
+                let offer = Offer { calendar, service: service.clone() };
+                let free = free_times(tx, &offer, &holidays, from..=to)?;
                 if let Some(starts_at) = free.into_iter().nth(3) {
                     return Ok(Some(Walk { service: service.id, calendar: id, starts_at }));
                 }

@@ -19,10 +19,6 @@ struct Facts {
     idempotency_key_required: bool,
     if_match: bool,
     if_match_required: bool,
-    /// A token is read, when there is one.
-    token: bool,
-    /// The call is answered without a token too.
-    anonymous: bool,
     platform: bool,
 }
 
@@ -30,11 +26,15 @@ struct Facts {
 type Refusal = (&'static str, &'static str, fn(&Facts) -> bool);
 
 /// The refusals that come from around the handlers: extractors, access, storage.
-const REFUSALS: [Refusal; 15] = [
+///
+/// 401 and 403 are everybody's: a token that is sent is checked also where none is needed, and may
+/// be bad, or good and of somebody whom this Comune does not know.
+const REFUSALS: [Refusal; 18] = [
     ("400", "malformed-body", |facts| facts.body),
     ("400", "idempotency-key-required", |facts| facts.idempotency_key_required),
-    ("401", "unauthenticated", |facts| facts.token),
-    ("403", "forbidden", |facts| facts.token && !facts.anonymous),
+    ("400", "invalid-header", |facts| facts.idempotency_key),
+    ("401", "unauthenticated", |_| true),
+    ("403", "forbidden", |_| true),
     ("404", "not-found", |facts| !facts.platform || facts.path_parameter),
     ("409", "idempotency-in-progress", |facts| facts.idempotency_key),
     ("412", "version-mismatch", |facts| facts.if_match),
@@ -46,6 +46,8 @@ const REFUSALS: [Refusal; 15] = [
     ("428", "precondition-required", |facts| facts.if_match_required),
     ("500", "internal-error", |_| true),
     ("503", "storage-busy", |_| true),
+    ("503", "identity-unavailable", |_| true),
+    ("503", "tenant-suspended", |facts| !facts.platform),
 ];
 
 /// The name of a status among the shared answers, and what to say when nobody said anything.
@@ -98,11 +100,6 @@ fn facts(path: &str, operation: &Map<String, Value>, shared_parameters: Option<&
             facts.if_match_required = required;
         }
     }
-    for alternative in operation.get("security").and_then(Value::as_array).into_iter().flatten() {
-        let free = alternative.as_object().is_some_and(Map::is_empty);
-        facts.anonymous |= free;
-        facts.token |= !free;
-    }
     facts
 }
 
@@ -136,7 +133,7 @@ pub(super) fn complete(
                     text.push_str(&told(lead, &untold));
                 }
             }
-            None if is_shared(status) => {
+            None if slugs == slugs_of(status) => {
                 let name = reason(status).0;
                 responses.insert(status.into(), json!({ "$ref": format!("#/components/responses/{name}") }));
             }
@@ -148,9 +145,9 @@ pub(super) fn complete(
     operation.insert("responses".into(), Value::Object(responses));
 }
 
-/// Whether a status has one refusal only, and so the same answer wherever it is met.
-fn is_shared(status: &str) -> bool {
-    REFUSALS.iter().filter(|(other, ..)| *other == status).count() == 1
+/// All refusals of a status: where an operation can meet every one of them, its answer is the shared one.
+fn slugs_of(status: &str) -> Vec<&'static str> {
+    REFUSALS.iter().filter(|(other, ..)| *other == status).map(|(_, slug, _)| *slug).collect()
 }
 
 fn told(lead: &str, slugs: &[&str]) -> String {
@@ -228,8 +225,8 @@ pub(super) fn add_shared(components: &mut Map<String, Value>) {
         } }),
     );
     let mut responses = taken(components, "responses");
-    for (status, slug, _) in REFUSALS.iter().filter(|(status, ..)| is_shared(status)) {
-        responses.insert(reason(status).0.into(), refusal(status, &[slug]));
+    for (status, ..) in REFUSALS {
+        responses.insert(reason(status).0.into(), refusal(status, &slugs_of(status)));
     }
     components.insert("responses".into(), Value::Object(responses));
     let mut schemas = taken(components, "schemas");
@@ -291,13 +288,13 @@ mod tests {
     #[test]
     fn an_operation_can_give_the_refusals_its_shape_leads_to() {
         for (path, method, expected) in [
-            ("/status", "get", "200 404 500 503"),
-            ("/offices", "get", "200 404 422 500 503"),
+            ("/status", "get", "200 401 403 404 500 503"),
+            ("/offices", "get", "200 401 403 404 422 500 503"),
             ("/appointments", "get", "200 401 403 404 422 500 503"),
-            ("/appointments", "post", "201 400 401 404 409 413 415 422 500 503"),
-            ("/appointments/{appointment_id}/rescheduling", "post", "200 400 401 404 412 413 415 422 500 503"),
+            ("/appointments", "post", "201 400 401 403 404 409 413 415 422 500 503"),
+            ("/appointments/{appointment_id}/rescheduling", "post", "200 400 401 403 404 412 413 415 422 500 503"),
             ("/offices/{office_id}", "patch", "200 400 401 403 404 412 413 415 422 428 500 503"),
-            ("/holds/{hold_id}", "delete", "204 404 500 503"),
+            ("/holds/{hold_id}", "delete", "204 401 403 404 500 503"),
             ("/tenants", "get", "200 401 403 500 503"),
         ] {
             let responses = responses(path, method);

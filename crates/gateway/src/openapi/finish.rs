@@ -78,6 +78,7 @@ pub fn finish(document: Value) -> Value {
     root.insert("components".into(), Value::Object(components));
 
     let mut document = Value::Object(root);
+    show_pages(&mut document);
     schemas::bound(&mut document);
     schemas::prune(&mut document);
     sorted(document)
@@ -132,6 +133,25 @@ fn finish_path(path: &str, item: &mut Map<String, Value>, used_tags: &mut Vec<St
     if platform {
         item.insert("servers".into(), platform_servers(DEMO_URL, DEMO));
     }
+}
+
+/// Shows a list by the example of what it holds.
+fn show_pages(document: &mut Value) {
+    let Some(Value::Object(schemas)) = document.pointer_mut("/components/schemas") else { return };
+    let known = schemas.clone();
+    for page in schemas.values_mut().filter_map(Value::as_object_mut) {
+        let held = page.get("properties").and_then(|members| members.pointer("/items/items/$ref"));
+        let held = held.and_then(Value::as_str).and_then(|held| held.strip_prefix("#/components/schemas/"));
+        let shown = held.and_then(|name| known.get(name)?.get("example"));
+        if let (Some(example), true) = (shown, has_cursor(page)) {
+            let example = json!({ "items": [example], "next": null });
+            page.entry("example").or_insert(example);
+        }
+    }
+}
+
+fn has_cursor(schema: &Map<String, Value>) -> bool {
+    schema.get("properties").and_then(|members| members.get("next")).is_some()
 }
 
 fn info(given: Option<&Value>) -> Value {
@@ -252,6 +272,17 @@ pub(super) mod tests {
         let document = finish(sample());
         assert_eq!(document["paths"]["/offices"]["get"]["description"], "In order of label.");
         assert_eq!(document["paths"]["/tenants"]["get"]["description"], "The Comuni.");
+    }
+
+    #[test]
+    fn a_list_is_shown_by_what_it_holds() {
+        let mut raw = sample();
+        raw["components"]["schemas"]["Office"]["example"] = json!({ "label": "Anagrafe" });
+        raw["components"]["schemas"]["Page_Office"]["properties"]["items"]["items"]["example"] =
+            json!({ "label": "Anagrafe" });
+        let schemas = &finish(raw)["components"]["schemas"];
+        assert_eq!(schemas["OfficePage"]["example"], json!({ "items": [{ "label": "Anagrafe" }], "next": null }));
+        assert_eq!(schemas["AppointmentPage"].get("example"), None);
     }
 
     #[test]

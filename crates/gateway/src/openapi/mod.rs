@@ -4,6 +4,7 @@ mod answers;
 pub mod demands;
 mod downgrade;
 mod finish;
+mod nullable;
 mod schemas;
 
 use actix_web::App;
@@ -22,7 +23,9 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
 
 /// The OpenAPI 3.1 document.
 pub fn document() -> Value {
-    let (_, document) = App::new().into_utoipa_app().configure(routes).split_for_parts();
+    let (_, mut document) = App::new().into_utoipa_app().configure(routes).split_for_parts();
+    // Left alone, it would be the version of the library that collects the routes.
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     finish(serde_json::to_value(document).unwrap_or_default())
 }
 

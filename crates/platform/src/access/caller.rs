@@ -1,15 +1,25 @@
 //! The caller of a request: who they are, and in which Comune.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    future::{Ready, ready},
+    sync::Arc,
+};
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
-use aws_lc_rs::digest;
-use futures_util::future::LocalBoxFuture;
+use actix_web::{
+    Error, FromRequest, HttpMessage, HttpRequest,
+    body::MessageBody,
+    dev::{Payload, ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::Next,
+    web::Data,
+};
 use kernel::{Problem, TaxCode};
-use storage::{Actor, Db, Scope, TenantId};
+use storage::{Actor, Db, Scope};
 
 use super::{
     keys::{self, ApiKey, KeyKind},
+    secret::{DeploymentSecret, Pseudonym},
     staff::{self, StaffMember},
     tokens::{Identity, ProviderKind, TokenVerifier},
 };
@@ -18,43 +28,6 @@ use crate::{
     problems::{FORBIDDEN, IDENTITY_UNAVAILABLE, TENANT_SUSPENDED, UNAUTHENTICATED},
     tenants::{Tenant, TenantDirectory, TenantState},
 };
-
-/// Stands for a person where a name or a tax code must not: in keys, in the actor of an event, in a log.
-///
-/// A digest over the tenant too, so that two Comuni cannot compare theirs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Pseudonym(String);
-
-impl Pseudonym {
-    /// The pseudonym of whoever has this tax code or, failing that, this e-mail address.
-    pub fn of_person(tenant: TenantId, tax_code: Option<&str>, email: &str) -> Self {
-        match tax_code {
-            Some(code) => Self::digest(tenant, "tax_code", code),
-            None => Self::digest(tenant, "email", &email.to_lowercase()),
-        }
-    }
-
-    /// The pseudonym of a citizen known by tax code.
-    pub fn of_citizen(tenant: TenantId, tax_code: &TaxCode) -> Self {
-        Self::digest(tenant, "tax_code", tax_code.as_str())
-    }
-
-    fn digest(tenant: TenantId, kind: &str, value: &str) -> Self {
-        let text = format!("{tenant}\n{kind}\n{value}");
-        let hash = hex::encode(digest::digest(&digest::SHA256, text.as_bytes()));
-        Self(hash.chars().take(40).collect())
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The person as an actor and as the owner of what is theirs.
-    pub fn actor(&self) -> Actor {
-        Actor::new("citizen", &self.0)
-    }
-}
 
 /// A person who came through the identity gateway (SPID, CIE).
 #[derive(Clone, PartialEq, Eq)]
@@ -69,6 +42,16 @@ pub struct Citizen {
     pub email: Option<String>,
     /// Who this is, without saying it.
     pub pseudonym: Pseudonym,
+}
+
+impl Citizen {
+    /// Whether this is the name the identity provider told; a provider that told none contradicts nobody.
+    pub fn is_called(&self, given_name: &str, family_name: &str) -> bool {
+        let same = |told: &Option<String>, name: &str| {
+            told.as_ref().is_none_or(|told| told.trim().to_lowercase() == name.trim().to_lowercase())
+        };
+        same(&self.given_name, given_name) && same(&self.family_name, family_name)
+    }
 }
 
 impl fmt::Debug for Citizen {
@@ -102,11 +85,12 @@ pub struct Caller {
     /// Who calls.
     pub kind: CallerKind,
     scope: Scope,
+    secret: Arc<DeploymentSecret>,
 }
 
 impl Caller {
     /// A caller in a Comune.
-    pub fn new(tenant: Arc<Tenant>, kind: CallerKind) -> Self {
+    pub fn new(tenant: Arc<Tenant>, kind: CallerKind, secret: Arc<DeploymentSecret>) -> Self {
         let actor = match &kind {
             CallerKind::Anonymous => Actor::anonymous(),
             CallerKind::Citizen(citizen) => citizen.pseudonym.actor(),
@@ -116,12 +100,12 @@ impl Caller {
             CallerKind::Platform(key) => Actor::new("platform", &key.handle),
         };
         let scope = Scope { tenant: tenant.tenant_id, actor };
-        Self { tenant, kind, scope }
+        Self { tenant, kind, scope, secret }
     }
 
-    /// Tenant and actor, for a transaction.
-    pub const fn scope(&self) -> &Scope {
-        &self.scope
+    /// The secret of the deployment.
+    pub fn secret(&self) -> &DeploymentSecret {
+        &self.secret
     }
 
     /// The caller as the owner of what they make.
@@ -157,6 +141,8 @@ pub struct Access {
     pub tokens: Arc<TokenVerifier>,
     /// Holds keys and staff.
     pub db: Db,
+    /// Makes pseudonyms.
+    pub secret: Arc<DeploymentSecret>,
 }
 
 impl Access {
@@ -170,7 +156,9 @@ impl Access {
         if tenant.state == TenantState::Suspended {
             return Err(Problem::new(&TENANT_SUSPENDED).retry_after(3600));
         }
-        let Some(header) = authorization else { return Ok(Caller::new(tenant, CallerKind::Anonymous)) };
+        let Some(header) = authorization else {
+            return Ok(Caller::new(tenant, CallerKind::Anonymous, Arc::clone(&self.secret)));
+        };
         let credential = bearer(header).ok_or_else(unauthenticated)?;
         let kind = if credential.starts_with(keys::PREFIX) {
             self.key(&tenant, credential).await?
@@ -184,7 +172,7 @@ impl Access {
             })?;
             self.person(&tenant, identity).await?
         };
-        Ok(Caller::new(tenant, kind))
+        Ok(Caller::new(tenant, kind, Arc::clone(&self.secret)))
     }
 
     async fn key(&self, tenant: &Tenant, credential: &str) -> Result<CallerKind, Problem> {
@@ -210,7 +198,7 @@ impl Access {
     async fn person(&self, tenant: &Tenant, identity: Identity) -> Result<CallerKind, Problem> {
         if identity.kind == ProviderKind::Citizens {
             let Some(tax_code) = identity.tax_code else { return Err(unauthenticated()) };
-            let pseudonym = Pseudonym::of_citizen(tenant.tenant_id, &tax_code);
+            let pseudonym = Pseudonym::of_tax_code(&self.secret, tenant.tenant_id, &tax_code);
             return Ok(CallerKind::Citizen(Box::new(Citizen {
                 tax_code,
                 given_name: identity.given_name,
@@ -229,25 +217,39 @@ impl Access {
     }
 }
 
+/// Finds out who calls before anything else of the request is read, so that nobody is told what is wrong
+/// with a body they may not send.
+///
+/// # Errors
+/// Those of [`Access::caller`].
+pub async fn identify(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let wired = || {
+        tracing::error!("the application was wired without Access");
+        Refused(Problem::new(&storage::problems::INTERNAL_ERROR))
+    };
+    let access = req.app_data::<Data<Access>>().cloned().ok_or_else(wired)?;
+    let slug = req.match_info().get("comune").unwrap_or_default().to_owned();
+    let authorization = match req.headers().get(header::AUTHORIZATION) {
+        None => None,
+        Some(value) => Some(value.to_str().map_err(|_not_text| Refused(unauthenticated()))?.to_owned()),
+    };
+    let caller = access.caller(&slug, authorization.as_deref()).await.map_err(Refused)?;
+    req.extensions_mut().insert(caller);
+    next.call(req).await
+}
+
 impl FromRequest for Caller {
     type Error = Refused;
-    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+    type Future = Ready<Result<Self, Refused>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let access = req.app_data::<Data<Access>>().cloned();
-        let slug = req.match_info().get("comune").unwrap_or_default().to_owned();
-        let authorization = match req.headers().get(header::AUTHORIZATION) {
-            None => Ok(None),
-            Some(value) => value.to_str().map(|text| Some(text.to_owned())),
-        };
-        Box::pin(async move {
-            let access = access.ok_or_else(|| {
-                tracing::error!("the application was wired without Access");
-                Problem::new(&storage::problems::INTERNAL_ERROR)
-            })?;
-            let authorization = authorization.map_err(|_not_text| unauthenticated())?;
-            Ok(access.caller(&slug, authorization.as_deref()).await?)
-        })
+        ready(req.extensions().get::<Self>().cloned().ok_or_else(|| {
+            tracing::error!("a route of a Comune was wired without identify");
+            Problem::new(&storage::problems::INTERNAL_ERROR).into()
+        }))
     }
 }
 
@@ -273,19 +275,5 @@ mod tests {
         assert_eq!(bearer("Basic abc"), None);
         assert_eq!(bearer("Bearer "), None);
         assert_eq!(bearer("Bearer"), None);
-    }
-
-    #[test]
-    fn a_pseudonym_tells_neither_the_person_nor_that_two_comuni_know_the_same_one() {
-        let code = TaxCode::parse("RSSMRA80A01H501U").unwrap();
-        let one = storage::scope::PLATFORM;
-        let other = kernel::Id::from_uuid(uuid::Uuid::max());
-        assert_ne!(Pseudonym::of_citizen(one, &code), Pseudonym::of_citizen(other, &code));
-        assert!(!Pseudonym::of_citizen(one, &code).as_str().contains("RSSMRA"));
-        assert_eq!(
-            Pseudonym::of_person(one, Some("RSSMRA80A01H501U"), "a@example.org"),
-            Pseudonym::of_citizen(one, &code)
-        );
-        assert_eq!(Pseudonym::of_person(one, None, "A@example.org"), Pseudonym::of_person(one, None, "a@example.org"));
     }
 }

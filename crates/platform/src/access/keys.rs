@@ -41,7 +41,8 @@ storage::text_enum! {
 }
 
 /// A stored key.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = api_keys)]
 pub struct ApiKey {
     /// The Comune, or the deployment.
     pub tenant_id: TenantId,
@@ -67,6 +68,8 @@ pub struct ApiKey {
     /// When it was issued.
     pub created_at: Timestamp,
 }
+
+kernel::redacted_debug!(ApiKey);
 
 /// What a key to be issued is for.
 #[derive(Debug, Clone)]
@@ -110,7 +113,7 @@ pub fn split(credential: &str) -> Option<(&str, &str)> {
 /// When the database fails.
 pub fn by_handle(tx: &mut Tx<'_>, handle: &str) -> storage::Result<Option<ApiKey>> {
     let mine = api_keys::table.filter(api_keys::tenant_id.eq(Key(tx.tenant())));
-    Ok(mine.filter(api_keys::handle.eq(handle)).first(tx.conn()).optional()?)
+    Ok(mine.filter(api_keys::handle.eq(handle)).select(ApiKey::as_select()).first(tx.conn()).optional()?)
 }
 
 /// Every key of the tenant, oldest first.
@@ -118,7 +121,11 @@ pub fn by_handle(tx: &mut Tx<'_>, handle: &str) -> storage::Result<Option<ApiKey
 /// # Errors
 /// When the database fails.
 pub fn list(tx: &mut Tx<'_>) -> storage::Result<Vec<ApiKey>> {
-    Ok(api_keys::table.filter(api_keys::tenant_id.eq(Key(tx.tenant()))).order(api_keys::id).load(tx.conn())?)
+    Ok(api_keys::table
+        .filter(api_keys::tenant_id.eq(Key(tx.tenant())))
+        .order(api_keys::id)
+        .select(ApiKey::as_select())
+        .load(tx.conn())?)
 }
 
 /// Issues a key and returns it in full: the only time its secret is seen.

@@ -6,7 +6,9 @@
 pub mod caller;
 pub mod keys;
 pub mod policy;
+pub mod secret;
 pub mod staff;
 pub mod tokens;
 
-pub use caller::{Access, Caller, CallerKind, Citizen, Pseudonym};
+pub use caller::{Access, Caller, CallerKind, Citizen, identify};
+pub use secret::{DeploymentSecret, Pseudonym};

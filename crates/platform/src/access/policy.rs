@@ -108,6 +108,18 @@ pub fn booking(caller: &Caller, office: Id<Office>, anonymous_allowed: bool) -> 
     }
 }
 
+/// Whether a caller who may change an appointment may move it to this office. Citizens go where the service
+/// is given; staff stay within their offices.
+///
+/// # Errors
+/// `forbidden` for staff of other offices.
+pub fn rebooking(caller: &Caller, office: Id<Office>) -> Result<(), Problem> {
+    if matches!(caller.kind, CallerKind::Staff(_)) && !may(caller, Wish::Change, office) {
+        return Err(forbidden("you do not work at the office it would move to"));
+    }
+    Ok(())
+}
+
 fn may(caller: &Caller, wish: Wish, office: Id<Office>) -> bool {
     appointments(caller, wish).contains(&Object { owner: "", office })
 }
@@ -150,7 +162,8 @@ mod tests {
             state: TenantState::Active,
             created_at: Timestamp::UNIX_EPOCH,
         };
-        Caller::new(Arc::new(tenant), kind)
+        let secret = crate::access::DeploymentSecret::new(b"a secret of this test").unwrap();
+        Caller::new(Arc::new(tenant), kind, Arc::new(secret))
     }
 
     fn staff(role: StaffRole, central: bool) -> Caller {

@@ -1,10 +1,12 @@
 //! Offices and places, as stored and as served.
 
-use diesel::Queryable;
+use diesel::{Queryable, Selectable};
 use kernel::{Id, Lang, Localized};
 use serde::Serialize;
 use storage::{Json, TenantId};
 use utoipa::ToSchema;
+
+use crate::schema::{offices, places};
 
 /// The identifier of an office.
 pub type OfficeId = Id<Office>;
@@ -12,7 +14,8 @@ pub type OfficeId = Id<Office>;
 pub type PlaceId = Id<Place>;
 
 /// A building or other place the public can go to.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = places)]
 pub struct Place {
     /// The Comune.
     pub tenant_id: TenantId,
@@ -37,7 +40,8 @@ pub struct Place {
 }
 
 /// An office of the Comune.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = offices)]
 pub struct Office {
     /// The Comune.
     pub tenant_id: TenantId,

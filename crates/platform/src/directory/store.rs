@@ -58,7 +58,10 @@ pub fn insert_office(tx: &mut Tx<'_>, office: &Office) -> storage::Result<()> {
 /// # Errors
 /// When the database fails.
 pub fn places(tx: &mut Tx<'_>, page: &PageRequest<Id<Place>>) -> storage::Result<Vec<Place>> {
-    let mut query = places::table.filter(places::tenant_id.eq(Key(tx.tenant()))).into_boxed::<MultiBackend>();
+    let mut query = places::table
+        .filter(places::tenant_id.eq(Key(tx.tenant())))
+        .select(Place::as_select())
+        .into_boxed::<MultiBackend>();
     if let Some(after) = page.after {
         query = query.filter(places::id.gt(Key(after)));
     }
@@ -71,7 +74,7 @@ pub fn places(tx: &mut Tx<'_>, page: &PageRequest<Id<Place>>) -> storage::Result
 /// When the database fails.
 pub fn place(tx: &mut Tx<'_>, id: Id<Place>) -> storage::Result<Option<Place>> {
     let mine = places::table.filter(places::tenant_id.eq(Key(tx.tenant())));
-    Ok(mine.filter(places::id.eq(Key(id))).first(tx.conn()).optional()?)
+    Ok(mine.filter(places::id.eq(Key(id))).select(Place::as_select()).first(tx.conn()).optional()?)
 }
 
 /// A page of the offices, by id.
@@ -79,7 +82,10 @@ pub fn place(tx: &mut Tx<'_>, id: Id<Place>) -> storage::Result<Option<Place>> {
 /// # Errors
 /// When the database fails.
 pub fn offices(tx: &mut Tx<'_>, page: &PageRequest<Id<Office>>) -> storage::Result<Vec<Office>> {
-    let mut query = offices::table.filter(offices::tenant_id.eq(Key(tx.tenant()))).into_boxed::<MultiBackend>();
+    let mut query = offices::table
+        .filter(offices::tenant_id.eq(Key(tx.tenant())))
+        .select(Office::as_select())
+        .into_boxed::<MultiBackend>();
     if let Some(after) = page.after {
         query = query.filter(offices::id.gt(Key(after)));
     }
@@ -92,7 +98,7 @@ pub fn offices(tx: &mut Tx<'_>, page: &PageRequest<Id<Office>>) -> storage::Resu
 /// When the database fails.
 pub fn office(tx: &mut Tx<'_>, id: Id<Office>) -> storage::Result<Option<Office>> {
     let mine = offices::table.filter(offices::tenant_id.eq(Key(tx.tenant())));
-    Ok(mine.filter(offices::id.eq(Key(id))).first(tx.conn()).optional()?)
+    Ok(mine.filter(offices::id.eq(Key(id))).select(Office::as_select()).first(tx.conn()).optional()?)
 }
 
 /// The office of a slug.
@@ -101,7 +107,7 @@ pub fn office(tx: &mut Tx<'_>, id: Id<Office>) -> storage::Result<Option<Office>
 /// When the database fails.
 pub fn office_by_slug(tx: &mut Tx<'_>, slug: &str) -> storage::Result<Option<Office>> {
     let mine = offices::table.filter(offices::tenant_id.eq(Key(tx.tenant())));
-    Ok(mine.filter(offices::slug.eq(slug)).first(tx.conn()).optional()?)
+    Ok(mine.filter(offices::slug.eq(slug)).select(Office::as_select()).first(tx.conn()).optional()?)
 }
 
 /// Several offices with their places, by id.
@@ -115,5 +121,6 @@ pub fn offices_with_places(tx: &mut Tx<'_>, ids: &[Id<Office>]) -> storage::Resu
         .filter(offices::tenant_id.eq(Key(tx.tenant())))
         .filter(offices::id.eq_any(keys))
         .order(offices::id)
+        .select((Office::as_select(), Place::as_select()))
         .load(tx.conn())?)
 }

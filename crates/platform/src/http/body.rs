@@ -1,10 +1,8 @@
 //! JSON bodies: read with a limit, parsed strictly, validated, and refused by naming the field.
 
-use std::ops::Deref;
-
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web::Data};
 use futures_util::{StreamExt, future::LocalBoxFuture};
-use kernel::{Problem, ProblemKind};
+use kernel::{FieldError, Problem, ProblemKind};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
@@ -32,13 +30,6 @@ impl<T> Body<T> {
     /// The value.
     pub fn into_inner(self) -> T {
         self.value
-    }
-}
-
-impl<T> Deref for Body<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.value
     }
 }
 
@@ -73,15 +64,23 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
 fn is_json(req: &HttpRequest) -> bool {
     let Some(value) = req.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return false };
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || essence == "application/merge-patch+json"
+    essence == "application/json"
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let malformed = |error: &serde_json::Error| {
+        Problem::new(&MALFORMED_BODY).detail(format!("line {}, column {}", error.line(), error.column()))
+    };
+    // serde would read an array as the members in the order of their declaration.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
+        return Err(Problem::new(&INVALID_BODY).field("", "invalid", "expected an object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let inner = error.inner();
         if matches!(inner.classify(), Category::Syntax | Category::Eof | Category::Io) {
-            return Problem::new(&MALFORMED_BODY).detail(format!("line {}, column {}", inner.line(), inner.column()));
+            return malformed(inner);
         }
         let parent = pointer(error.path());
         field_problem(&INVALID_BODY, &inner.to_string(), &parent, |name| format!("/{name}"))
@@ -162,7 +161,7 @@ fn collect(errors: &ValidationErrors, parent: &str, problem: &mut Problem) {
             ValidationErrorsKind::Field(found) => {
                 for error in found {
                     let (code, words) = in_words(error);
-                    *problem = std::mem::replace(problem, Problem::new(&INVALID_BODY)).field(here.clone(), code, words);
+                    problem.errors.push(FieldError { pointer: here.clone(), code: code.into(), detail: words });
                 }
             }
         }
@@ -224,6 +223,8 @@ mod tests {
         check("{", "malformed-body", &[]);
         check(r#"{"person":{"name":"A","email":"a@b.it"}} x"#, "malformed-body", &[]);
         check("[]", "invalid-body", &[("", "invalid")]);
+        check(r#"[{"name":"A","email":"a@b.it"},null]"#, "invalid-body", &[("", "invalid")]);
+        check("[[", "malformed-body", &[]);
         check("{}", "invalid-body", &[("/person", "required")]);
         check(r#"{"person":{"name":"A"}}"#, "invalid-body", &[("/person/email", "required")]);
         check(r#"{"person":{"name":"A","email":"a@b.it","age":3}}"#, "invalid-body", &[("/person/age", "unknown")]);

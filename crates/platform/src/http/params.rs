@@ -6,6 +6,7 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
+use jiff::civil::Date;
 use kernel::{Cursor, Id, Lang, PageRequest, Problem, page};
 use serde::de::DeserializeOwned;
 
@@ -58,6 +59,20 @@ pub fn bad_query(name: &str, code: &'static str, detail: &str) -> Problem {
     Problem::new(&INVALID_QUERY).field(format!("?{name}"), code, detail)
 }
 
+/// Refuses a date before 1900 or after 2200: nobody means it, and the databases differ in how far they reach.
+///
+/// # Errors
+/// `invalid-query`, naming the parameter.
+pub fn sane_date(name: &str, date: Date) -> Result<Date, Problem> {
+    if !(1900..=2200).contains(&date.year()) {
+        return Err(bad_query(name, "out-of-range", "a date from 1900 to 2200"));
+    }
+    Ok(date)
+}
+
+/// The longest cursor that is read, in characters; those that are written are far shorter.
+const LONGEST_CURSOR: usize = 500;
+
 /// Reads `limit` and `after`.
 ///
 /// # Errors
@@ -70,7 +85,7 @@ pub fn paging<K: DeserializeOwned>(limit: Option<i64>, after: Option<&str>) -> R
     let after = match after {
         None => None,
         Some(text) => {
-            let key = Cursor::decode(text);
+            let key = if text.len() <= LONGEST_CURSOR { Cursor::decode(text) } else { None };
             Some(key.ok_or_else(|| bad_query("after", "unknown-cursor", "not a `next` of this list"))?)
         }
     };
@@ -92,12 +107,15 @@ impl FromRequest for Language {
 }
 
 /// A required `Idempotency-Key`, with what it is the key of.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct IdempotencyKey {
     pub(crate) key: String,
     pub(crate) method: String,
     pub(crate) path: String,
 }
+
+// It opens a kept answer.
+kernel::redacted_debug!(IdempotencyKey);
 
 impl IdempotencyKey {
     fn of(req: &HttpRequest) -> Result<Option<Self>, Refused> {
@@ -139,16 +157,15 @@ impl FromRequest for MaybeIdempotencyKey {
 }
 
 /// `If-Match`, as the version it names.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct IfMatch(Condition);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Condition {
     Absent,
     Any,
-    Version(i64),
-    /// A tag that no version has.
-    Never,
+    /// The versions named; none when no tag was one of ours.
+    Versions(Vec<i64>),
 }
 
 impl IfMatch {
@@ -156,14 +173,12 @@ impl IfMatch {
     ///
     /// # Errors
     /// `precondition-required` or `version-mismatch`.
-    pub fn check(self, current: i64, required: bool) -> Result<(), Problem> {
-        match self.0 {
+    pub fn check(&self, current: i64, required: bool) -> Result<(), Problem> {
+        match &self.0 {
             Condition::Absent if required => Err(Problem::new(&PRECONDITION_REQUIRED)),
             Condition::Absent | Condition::Any => Ok(()),
-            Condition::Version(version) if version == current => Ok(()),
-            Condition::Version(_) | Condition::Never => {
-                Err(Problem::new(&VERSION_MISMATCH).with("current_version", current))
-            }
+            Condition::Versions(versions) if versions.contains(&current) => Ok(()),
+            Condition::Versions(_) => Err(Problem::new(&VERSION_MISMATCH).with("current_version", current)),
         }
     }
 }
@@ -176,15 +191,14 @@ impl FromRequest for IfMatch {
         let Some(value) = req.headers().get(header::IF_MATCH) else { return ready(Ok(Self(Condition::Absent))) };
         // An ETag of ours is `"<version>.<language>"`: the language tells representations apart, the
         // version is what is matched.
-        let version = value.to_str().ok().map(str::trim).and_then(|tag| {
-            if tag == "*" {
-                return Some(Condition::Any);
-            }
-            let inner = tag.strip_prefix('"')?.strip_suffix('"')?;
-            let number = inner.split('.').next()?;
-            Some(number.parse().map_or(Condition::Never, Condition::Version))
-        });
-        ready(Ok(Self(version.unwrap_or(Condition::Never))))
+        let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.split('.').next()?.parse().ok();
+        let text = value.to_str().unwrap_or_default().trim();
+        let condition = if text == "*" {
+            Condition::Any
+        } else {
+            Condition::Versions(text.split(',').filter_map(version).collect())
+        };
+        ready(Ok(Self(condition)))
     }
 }
 
@@ -208,6 +222,8 @@ mod tests {
     fn if_match_compares_the_version_and_ignores_the_language() {
         assert!(if_match(Some("\"3.it\"")).check(3, true).is_ok());
         assert!(if_match(Some("\"3.en\"")).check(3, true).is_ok());
+        assert!(if_match(Some("\"1.it\", \"3.it\"")).check(3, true).is_ok());
+        assert!(if_match(Some("\"1.it\", \"5.it\"")).check(3, true).is_err());
         assert!(if_match(Some("*")).check(3, true).is_ok());
         assert_eq!(if_match(Some("\"2.it\"")).check(3, true).unwrap_err().kind.slug, "version-mismatch");
         assert_eq!(if_match(Some("W/\"3.it\"")).check(3, false).unwrap_err().kind.slug, "version-mismatch");

@@ -10,6 +10,11 @@ use storage::problems::INTERNAL_ERROR;
 
 use super::Refused;
 
+/// The cursor of the page that follows, for the `Link` header: the middleware that writes it knows the
+/// query that has to be repeated.
+#[derive(Debug, Clone)]
+pub struct NextPage(pub String);
+
 /// What a handler returns.
 pub type Answer = Result<HttpResponse, Refused>;
 
@@ -84,17 +89,15 @@ impl<T: Serialize> Reply<Page<T>> {
     pub fn page(page: Page<T>) -> Answer {
         let next = page.next.clone();
         let mut response = Self::ok(page)?;
-        if let Some(cursor) = next
-            && let Ok(link) = header::HeaderValue::try_from(format!("<?after={cursor}>; rel=\"next\""))
-        {
-            response.headers_mut().insert(header::LINK, link);
+        if let Some(cursor) = next {
+            response.extensions_mut().insert(NextPage(cursor));
         }
         Ok(response)
     }
 }
 
 /// An answer written out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Written {
     /// HTTP status.
     pub status: u16,
@@ -105,6 +108,8 @@ pub struct Written {
     /// The JSON body.
     pub body: String,
 }
+
+kernel::redacted_debug!(Written);
 
 impl Written {
     /// The HTTP answer.

@@ -1,0 +1,131 @@
+//! Appointments as a reader may see them.
+
+use std::collections::HashMap;
+
+use actix_web::http::StatusCode;
+use kernel::{Lang, PublicCode};
+use platform::{
+    access::{Caller, CallerKind, policy},
+    directory::{OfficeId, store as directory},
+    http::Reply,
+};
+use storage::{DbError, Tx};
+
+use super::{
+    model::{Appointment, AppointmentView, Link, OfficeReference, ServiceReference},
+    rules, store,
+};
+use crate::services::{AppointmentServiceId, store as services};
+
+/// Who reads, in which language, and whether they hold the manage token of what they read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) lang: Lang,
+    pub(super) holds_token: bool,
+}
+
+/// The strong validator of an appointment: its version, and the language it is told in.
+pub(super) fn etag(appointment: &Appointment, lang: Lang) -> String {
+    format!("{}.{}", appointment.version, lang.tag())
+}
+
+impl Reader<'_> {
+    /// 200 with the appointment.
+    pub(super) fn reply(self, tx: &mut Tx<'_>, appointment: Appointment) -> storage::Result<Reply<AppointmentView>> {
+        let etag = etag(&appointment, self.lang);
+        Ok(Reply::with(StatusCode::OK, self.view(tx, appointment)?).etag(etag))
+    }
+
+    /// The appointment, with the person it is for where this reader may know.
+    pub(super) fn view(self, tx: &mut Tx<'_>, appointment: Appointment) -> storage::Result<AppointmentView> {
+        let may_read = self.holds_token || self.may(policy::Wish::Read, &appointment);
+        let knows_person = may_read && !matches!(self.caller.kind, CallerKind::Device(_));
+        let id = appointment.id;
+        let mut views = self.summaries(tx, vec![appointment])?;
+        let mut view = views.pop().ok_or_else(|| DbError::Other("an appointment was lost on its way".to_owned()))?;
+        if knows_person {
+            let applicant = store::applicant(tx, id)?;
+            view.cancellation_reason = applicant.as_ref().and_then(|person| person.cancellation_reason.clone());
+            view.applicant = applicant.map(Into::into);
+        }
+        Ok(view)
+    }
+
+    /// Appointments without the people they are for.
+    pub(super) fn summaries(
+        self,
+        tx: &mut Tx<'_>,
+        appointments: Vec<Appointment>,
+    ) -> storage::Result<Vec<AppointmentView>> {
+        let services = self.services(tx, &appointments)?;
+        let offices = self.offices(tx, &appointments)?;
+        let now = tx.now();
+        let view = |appointment: Appointment| {
+            let may_change = self.holds_token || self.may(policy::Wish::Change, &appointment);
+            let transitions = if may_change { rules::allowed(&appointment, now) } else { &[] };
+            let links = transitions.iter().map(|transition| self.link(&appointment, *transition)).collect();
+            let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
+            // Foreign keys hold both.
+            let missing = || DbError::Other("an appointment without its service or office".to_owned());
+            Ok(AppointmentView {
+                id: appointment.id,
+                code,
+                state: appointment.state,
+                service: services.get(&appointment.service_id).cloned().ok_or_else(missing)?,
+                calendar_id: appointment.calendar_id,
+                office: offices.get(&appointment.office_id).cloned().ok_or_else(missing)?,
+                starts_at: appointment.starts_at,
+                ends_at: appointment.ends_at,
+                persons: appointment.persons,
+                channel: appointment.channel,
+                applicant: None,
+                cancellation_reason: None,
+                version: appointment.version,
+                created_at: appointment.created_at,
+                updated_at: appointment.updated_at,
+                links,
+                manage_token: None,
+            })
+        };
+        appointments.into_iter().map(view).collect()
+    }
+
+    fn may(self, wish: policy::Wish, appointment: &Appointment) -> bool {
+        policy::appointments(self.caller, wish).contains(&appointment.object())
+    }
+
+    fn link(self, appointment: &Appointment, transition: rules::Transition) -> Link {
+        Link {
+            rel: transition.path().to_owned(),
+            method: "POST".to_owned(),
+            href: format!("/{}/v1/appointments/{}/{}", self.caller.tenant.slug, appointment.id, transition.path()),
+        }
+    }
+
+    fn services(
+        self,
+        tx: &mut Tx<'_>,
+        appointments: &[Appointment],
+    ) -> storage::Result<HashMap<AppointmentServiceId, ServiceReference>> {
+        let ids: Vec<_> = appointments.iter().map(|appointment| appointment.service_id).collect();
+        let reference = |service: crate::services::AppointmentService| {
+            let name = service.name.text(self.lang).to_owned();
+            (service.id, ServiceReference { id: service.id, name })
+        };
+        Ok(services::by_ids(tx, &ids)?.into_iter().map(reference).collect())
+    }
+
+    fn offices(
+        self,
+        tx: &mut Tx<'_>,
+        appointments: &[Appointment],
+    ) -> storage::Result<HashMap<OfficeId, OfficeReference>> {
+        let ids: Vec<_> = appointments.iter().map(|appointment| appointment.office_id).collect();
+        let reference = |(office, place): (platform::directory::Office, platform::directory::Place)| {
+            let name = office.name.0.text(self.lang).to_owned();
+            (office.id, OfficeReference { id: office.id, name, address: place.address, locality: place.locality })
+        };
+        Ok(directory::offices_with_places(tx, &ids)?.into_iter().map(reference).collect())
+    }
+}

@@ -1,0 +1,73 @@
+//! References that may be null, for a version of OpenAPI that has no such thing.
+
+use serde_json::{Map, Value, json};
+
+use super::schemas::{each_schema, prune};
+
+/// Puts a copy of what it refers to in the place of every nullable reference.
+///
+/// `nullable` counts only beside a `type`, and beside a reference readers overlook one or the other.
+pub(super) fn copy_nullable_references(document: &mut Value) {
+    let known = document.pointer("/components/schemas").and_then(Value::as_object).cloned().unwrap_or_default();
+    let mut copied = false;
+    each_schema(document, &mut |pointer, schema| {
+        // A schema that holds itself is copied into itself a few times, and referred to below that.
+        if pointer.matches("/properties/").count() < DEEPEST
+            && let Some(copy) = nullable_copy(schema, &known)
+        {
+            *schema = copy;
+            copied = true;
+        }
+    });
+    if copied {
+        // What was referred to as nullable only is not referred to any more.
+        prune(document);
+    }
+}
+
+/// How deep in members copies are made.
+const DEEPEST: usize = 4;
+
+fn nullable_copy(schema: &Map<String, Value>, known: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let (key, choices) = ["oneOf", "anyOf"].iter().find_map(|key| Some((*key, schema.get(*key)?.as_array()?)))?;
+    let (null, real): (Vec<_>, Vec<_>) = choices.iter().partition(|choice| choice.get("type") == Some(&json!("null")));
+    let ([_], [choice]) = (null.as_slice(), real.as_slice()) else { return None };
+    let target = choice.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")?;
+    let Value::Object(mut copy) = known.get(target)?.clone() else { return None };
+    let kind = copy.get("type")?.as_str()?.to_owned();
+    copy.insert("type".into(), json!([kind, "null"]));
+    if let Some(Value::Array(words)) = copy.get_mut("enum") {
+        words.push(Value::Null);
+    }
+    // What a schema says of itself counts before what its choice says, and that before what it refers to.
+    copy.extend(choice.as_object()?.iter().filter(|(key, _)| *key != "$ref").map(|(k, v)| (k.clone(), v.clone())));
+    copy.extend(schema.iter().filter(|(own, _)| *own != key).map(|(k, v)| (k.clone(), v.clone())));
+    Some(copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::openapi::to_3_0;
+
+    #[test]
+    fn a_nullable_reference_is_a_nullable_copy() {
+        let nullable =
+            |name: &str| json!({ "oneOf": [{ "type": "null" }, { "$ref": format!("#/components/schemas/{name}") }] });
+        let document = json!({
+            "paths": { "/x": { "get": { "responses": { "200": { "content": { "application/json": {
+                "schema": { "$ref": "#/components/schemas/A" },
+            } } } } } } },
+            "components": { "schemas": {
+                "A": { "type": "object", "properties": { "word": nullable("Word"), "again": nullable("A") } },
+                "Word": { "type": "string", "enum": ["a"], "example": "a" },
+            } },
+        });
+        let translated = to_3_0(&document).unwrap();
+        let schemas = &translated["components"]["schemas"];
+        let word = json!({ "type": "string", "enum": ["a", null], "example": "a", "nullable": true });
+        assert_eq!(schemas["A"]["properties"]["word"], word);
+        assert_eq!(schemas["A"]["properties"]["again"]["properties"]["word"], word);
+        assert_eq!(schemas.get("Word"), None);
+    }
+}
