@@ -322,6 +322,9 @@ async fn key_command(db: &Db, command: KeyCommand) -> Result<(), CliError> {
             if kind != KeyKind::Device && office.is_some() {
                 return Err(CliError::Refused("--office is for devices".to_owned()));
             }
+            if kind != KeyKind::Integration && !scopes.is_empty() {
+                return Err(CliError::Refused("--scope is for integrations".to_owned()));
+            }
             if (kind == KeyKind::Platform) != (of.tenant == "platform") {
                 return Err(CliError::Refused("a platform key belongs to --tenant platform, and only that".to_owned()));
             }

@@ -1,6 +1,8 @@
 //! What is logged: one line per request and whatever goes wrong, with the request's id, and no
 //! personal data: no query strings, no addresses, no user agents, no tokens.
 
+use std::io::IsTerminal;
+
 use actix_web::{
     Error, HttpMessage,
     body::MessageBody,
@@ -18,7 +20,11 @@ pub(crate) fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter
     let registry = tracing_subscriber::registry().with(filter);
     let started = match config.format {
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init(),
-        LogFormat::Text => registry.with(fmt::layer().compact().with_writer(std::io::stderr)).try_init(),
+        LogFormat::Text => {
+            // Colours are for people at a terminal, not for files and journals.
+            let colours = std::io::stderr().is_terminal();
+            registry.with(fmt::layer().compact().with_ansi(colours).with_writer(std::io::stderr)).try_init()
+        }
     };
     // Somebody who embeds the program may have started logging already.
     drop(started);

@@ -1,6 +1,6 @@
 //! Starting, serving and stopping.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use actix_web::HttpServer;
 use booking::BookingSettings;
@@ -62,10 +62,7 @@ pub(crate) enum StartError {
 pub(crate) fn target(config: &Config) -> Result<Target, StartError> {
     let url = config.database.url.as_deref().ok_or(ConfigError::NoDatabase)?;
     let target = Target::parse(url)?;
-    if !config.database.allow_cleartext {
-        target.must_be_local()?;
-    }
-    Ok(target)
+    Ok(if config.database.allow_cleartext { target } else { target.must_be_local()? })
 }
 
 /// Opens a database that has been migrated.
@@ -99,6 +96,10 @@ pub(crate) async fn open_existing(config: &Config, may_migrate: bool) -> Result<
     open(config, &target).await
 }
 
+/// How long a connection stays open without a request. Longer than the minute for which reverse proxies keep
+/// theirs: if we closed first, the request that one is just sending would be lost.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
 /// Serves until SIGTERM, then finishes what is in flight; SIGINT (Ctrl-C) does not wait for it. `announce` hears the address
 /// once connections are accepted.
 pub(crate) async fn serve(
@@ -126,6 +127,7 @@ pub(crate) async fn serve(
         db: db.clone(),
     };
     let mut server = HttpServer::new(move || app::build(&shared))
+        .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(config.server.shutdown_timeout_seconds)
         .bind(config.server.listen)?;
     if config.server.workers > 0 {

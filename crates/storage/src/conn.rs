@@ -48,6 +48,12 @@ pub enum TargetError {
          for a private network"
     )]
     Cleartext(String),
+    /// Something other than the URL would choose the host.
+    #[error(
+        "the PostgreSQL URL must name its host itself, such as `127.0.0.1` or `?host=/var/run/postgresql`: PGHOST \
+         and services may lead across a network, and this binary speaks to PostgreSQL without TLS"
+    )]
+    Hostless,
 }
 
 impl Target {
@@ -76,13 +82,34 @@ impl Target {
         }
     }
 
-    /// Refuses a PostgreSQL host that is neither a Unix socket nor the loopback.
+    /// Refuses a PostgreSQL host that is neither a Unix socket nor the loopback, and a URL that leaves the
+    /// choice of the host to something else. What is returned is not led elsewhere by the environment.
     ///
     /// # Errors
-    /// When a password and personal data would cross a network in clear text.
-    pub fn must_be_local(&self) -> Result<(), TargetError> {
-        let Self::Postgres(url) = self else { return Ok(()) };
-        hosts(url).into_iter().find(|host| !is_local(host)).map_or(Ok(()), |host| Err(TargetError::Cleartext(host)))
+    /// When a password and personal data would, or might, cross a network in clear text.
+    pub fn must_be_local(self) -> Result<Self, TargetError> {
+        let Self::Postgres(url) = &self else { return Ok(self) };
+        let hosts = hosts(url);
+        if let Some(host) = hosts.iter().find(|host| !is_local(host)) {
+            return Err(TargetError::Cleartext(host.clone()));
+        }
+        let parameters = parameters(url);
+        let named = |wanted: &str| parameters.iter().any(|(name, _)| *name == wanted);
+        // libpq reads `%68ost` as `host`, and a service may name another.
+        let indirect = named("service") || parameters.iter().any(|(name, _)| name.contains('%'));
+        if indirect || hosts.iter().all(String::is_empty) {
+            return Err(TargetError::Hostless);
+        }
+        if named("hostaddr") {
+            return Ok(Self::Postgres(url.clone()));
+        }
+        // An empty address is none, and keeps PGHOSTADDR from being asked for one.
+        let joint = match after_credentials(url).split_once('?') {
+            None => "?",
+            Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+            Some(_) => "&",
+        };
+        Ok(Self::Postgres(format!("{url}{joint}hostaddr=")))
     }
 
     /// Makes the SQLite file, if it is missing, so that only its owner can read it: SQLite gives its
@@ -152,19 +179,26 @@ fn sqlite_pragmas(access: Access, busy: Duration) -> String {
     )
 }
 
-/// The hosts of a libpq URL: the authority's, or the `host` parameter's. Empty means a Unix socket.
+/// The hosts of a libpq URL: the authority's, and those of the parameters. Empty means a Unix socket.
 fn hosts(url: &str) -> Vec<String> {
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    let (before_query, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let authority = before_query.split('/').next().unwrap_or_default();
-    let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
+    let hosts = after_credentials(url).split(['/', '?']).next().unwrap_or_default();
     let mut found: Vec<String> = hosts.split(',').filter(|h| !h.is_empty()).map(without_port).collect();
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        if name == "host" || name == "hostaddr" {
-            found.extend(value.split(',').map(|h| h.replace("%2F", "/").replace("%2f", "/")));
-        }
+    for (_, value) in parameters(url).into_iter().filter(|(name, _)| *name == "host" || *name == "hostaddr") {
+        found.extend(value.split(',').map(|h| h.replace("%2F", "/").replace("%2f", "/")));
     }
     found
+}
+
+/// The parameters of a libpq URL, as they are written.
+fn parameters(url: &str) -> Vec<(&str, &str)> {
+    let query = after_credentials(url).split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter_map(|pair| pair.split_once('=')).collect()
+}
+
+/// As libpq reads it: a password may hold a question mark.
+fn after_credentials(url: &str) -> &str {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split_once('@').filter(|(before, _)| !before.contains('/')).map_or(rest, |(_, after)| after)
 }
 
 fn without_port(host: &str) -> String {
@@ -204,7 +238,6 @@ mod tests {
     #[test]
     fn clear_text_stays_on_the_machine() {
         let local = |url: &str| Target::parse(url).unwrap().must_be_local().is_ok();
-        assert!(local("postgres:///sportello"));
         assert!(local("postgres://u:p@localhost:5433/sportello"));
         assert!(local("postgres://u@127.0.0.1/x"));
         assert!(local("postgres://[::1]:5432/x"));
@@ -213,6 +246,28 @@ mod tests {
         assert!(!local("postgres://db.example.org/x"));
         assert!(!local("postgres://localhost,10.0.0.7/x"));
         assert!(!local("postgres:///x?host=10.0.0.7"));
+        assert!(!local("postgres://localhost/x?hostaddr=10.0.0.7"));
+        assert!(!local("postgres://localhost:x?y@db.example.org/x"));
+        assert!(!local("postgres://u:x?y@localhost/x?host=10.0.0.7"));
+        assert!(local("postgres://u:x?y@localhost/x"));
+    }
+
+    #[test]
+    fn nothing_but_the_url_chooses_the_host() {
+        let local = |url: &str| Target::parse(url).unwrap().must_be_local();
+        for url in
+            ["postgres:///x", "postgres:///x?host=", "postgres://localhost/x?service=y", "postgres:///x?%68ost=y"]
+        {
+            assert_eq!(local(url), Err(TargetError::Hostless), "{url}");
+        }
+        for (url, pinned) in [
+            ("postgres://localhost/x", "postgres://localhost/x?hostaddr="),
+            ("postgres://localhost/x?", "postgres://localhost/x?hostaddr="),
+            ("postgres:///x?host=/run", "postgres:///x?host=/run&hostaddr="),
+            ("postgres:///x?hostaddr=127.0.0.1", "postgres:///x?hostaddr=127.0.0.1"),
+        ] {
+            assert_eq!(local(url), Ok(Target::Postgres(pinned.to_owned())));
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::{
     Failure, Result,
     conn::{Access, Conn, Target},
     error::DbError,
+    keys,
     pool::{Pool, Slot},
     scope::Scope,
     tx::Tx,
@@ -95,6 +96,7 @@ impl Db {
             }
         };
         let readers = Pool::open(target, Access::Read, options.read_connections, busy)?;
+        keys::learn(&mut readers.get()?.conn)?;
         Ok(Self { target: target.clone(), clock, readers, writer })
     }
 

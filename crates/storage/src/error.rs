@@ -5,7 +5,10 @@ use std::fmt;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 use kernel::Problem;
 
-use crate::problems::{INTERNAL_ERROR, STORAGE_BUSY};
+use crate::{
+    keys,
+    problems::{INTERNAL_ERROR, STORAGE_BUSY},
+};
 
 /// The outcome of anything that runs inside a transaction.
 pub type Result<T> = std::result::Result<T, Failure>;
@@ -136,15 +139,10 @@ fn from_database(kind: &DatabaseErrorKind, info: &(dyn DatabaseErrorInformation 
     }
 }
 
-/// SQLite: `UNIQUE constraint failed: t.a, t.b`. PostgreSQL: the table by name, and the columns
-/// at the head of the details, `Key (a, b)=(…) already exists.`; the values are never kept.
+/// SQLite: `UNIQUE constraint failed: t.a, t.b`. PostgreSQL: the table and the key by name.
 fn unique(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> DbError {
     if let Some(table) = info.table_name() {
-        let columns = info
-            .details()
-            .and_then(|details| details.split_once('(')?.1.split_once(')'))
-            .map(|(inside, _)| inside.split(',').map(|c| c.trim().to_owned()).collect())
-            .unwrap_or_default();
+        let columns = info.constraint_name().and_then(keys::columns_of).unwrap_or_default();
         return DbError::Unique { table: table.to_owned(), columns };
     }
     let list = info.message().rsplit_once(": ").map_or("", |(_, list)| list);

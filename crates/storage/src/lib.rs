@@ -10,6 +10,7 @@ mod both;
 pub mod conn;
 pub mod db;
 pub mod error;
+mod keys;
 pub mod migrate;
 mod pool;
 pub mod problems;

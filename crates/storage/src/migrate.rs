@@ -90,8 +90,10 @@ pub fn run(target: &Target, now: jiff::Timestamp) -> Result<Vec<&'static str>, M
     conn.batch_execute(BOOKKEEPING)?;
     let mut done = Vec::new();
     for step in missing(&mut conn)? {
-        apply(&mut conn, step, now).map_err(|source| MigrateError::Step { name: step.name.to_owned(), source })?;
-        done.push(step.name);
+        let applied = apply(&mut conn, step, now);
+        if applied.map_err(|source| MigrateError::Step { name: step.name.to_owned(), source })? {
+            done.push(step.name);
+        }
     }
     if let Conn::Pg(conn) = &mut conn {
         conn.batch_execute(ROW_LEVEL_SECURITY)?;
@@ -144,7 +146,8 @@ fn missing(conn: &mut Conn) -> Result<Vec<&'static Migration>, MigrateError> {
     Ok(MIGRATIONS.iter().filter(|step| applied.iter().all(|a| a.name != step.name)).collect())
 }
 
-fn apply(conn: &mut Conn, step: &Migration, now: jiff::Timestamp) -> diesel::QueryResult<()> {
+/// Applies a step in a transaction of its own; `false` when another process has been faster.
+fn apply(conn: &mut Conn, step: &Migration, now: jiff::Timestamp) -> diesel::QueryResult<bool> {
     let target = match conn {
         Conn::Pg(_) => Target::Postgres(String::new()),
         Conn::Sqlite(_) => Target::Sqlite(std::path::PathBuf::new()),
@@ -156,7 +159,7 @@ fn apply(conn: &mut Conn, step: &Migration, now: jiff::Timestamp) -> diesel::Que
     let outcome = apply_once(conn, step, &target, now);
     type Manager = <Conn as diesel::Connection>::TransactionManager;
     match outcome {
-        Ok(()) => Manager::commit_transaction(conn),
+        Ok(applied) => Manager::commit_transaction(conn).map(|()| applied),
         Err(error) => {
             Manager::rollback_transaction(conn)?;
             Err(error)
@@ -164,19 +167,19 @@ fn apply(conn: &mut Conn, step: &Migration, now: jiff::Timestamp) -> diesel::Que
     }
 }
 
-/// The list of missing steps was read before the write lock was taken: another process may have been faster.
-fn apply_once(conn: &mut Conn, step: &Migration, target: &Target, now: jiff::Timestamp) -> diesel::QueryResult<()> {
+/// The list of missing steps was read before the write lock was taken: the step may be there by now.
+fn apply_once(conn: &mut Conn, step: &Migration, target: &Target, now: jiff::Timestamp) -> diesel::QueryResult<bool> {
     let there: Vec<Applied> =
         sql_query("SELECT name FROM schema_migrations WHERE name = $1").bind::<Text, _>(step.name).load(conn)?;
     if !there.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     conn.batch_execute(&render(step.sql, target))?;
     sql_query("INSERT INTO schema_migrations (name, applied_at) VALUES ($1, $2)")
         .bind::<Text, _>(step.name)
         .bind::<Text, _>(now.to_string())
         .execute(conn)?;
-    Ok(())
+    Ok(true)
 }
 
 /// One process migrates at a time. PostgreSQL: an advisory lock, kept until the connection closes.

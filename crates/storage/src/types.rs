@@ -213,6 +213,12 @@ fn micros(instant: Timestamp) -> Result<i64, &'static str> {
     if micros < YEAR_0_MICROS { Err(TOO_EARLY) } else { Ok(micros) }
 }
 
+/// jiff's own constructor stops at the last whole second.
+fn instant(micros: i64) -> deserialize::Result<Timestamp> {
+    let nanos = micros.rem_euclid(1_000_000).saturating_mul(1000);
+    Ok(Timestamp::new(micros.div_euclid(1_000_000), i32::try_from(nanos)?)?)
+}
+
 fn storable(date: Date) -> Result<Date, &'static str> {
     if date.year() < 0 { Err(TOO_EARLY) } else { Ok(date) }
 }
@@ -227,7 +233,7 @@ impl ToSql<Instant, Pg> for At {
 impl FromSql<Instant, Pg> for Timestamp {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
         let micros = i64::from_be_bytes(value.as_bytes().try_into()?);
-        Ok(Self::from_microsecond(micros.saturating_add(PG_EPOCH_MICROS))?)
+        instant(micros.saturating_add(PG_EPOCH_MICROS))
     }
 }
 impl ToSql<Instant, Sqlite> for At {
@@ -239,7 +245,7 @@ impl ToSql<Instant, Sqlite> for At {
 impl FromSql<Instant, Sqlite> for Timestamp {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let micros = <i64 as FromSql<diesel::sql_types::BigInt, Sqlite>>::from_sql(value)?;
-        Ok(Self::from_microsecond(micros)?)
+        instant(micros)
     }
 }
 

@@ -38,7 +38,7 @@ use crate::{
 /// behalf of somebody at their own offices, and where the service allows it anybody without signing in:
 /// they get a `manage_token`, once.
 #[utoipa::path(tag = "appointments", request_body = NewAppointment, security((), ("bearer" = [])),
-    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry")), responses(
+    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry; at least 16 characters from callers who have not signed in")), responses(
     (status = 201, description = "Booked. `Location` and `ETag` are set.", body = AppointmentView),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 409, description = "`slot-taken` (with `alternatives`), `hold-expired`, `person-limit-reached`, `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
@@ -149,7 +149,7 @@ async fn show_appointment(caller: Caller, lang: Language, id: IdPath<Appointment
 /// time it already has changes nothing.
 #[utoipa::path(tag = "appointments", request_body = Rescheduling, security((), ("bearer" = [])),
     params(("appointment_id" = AppointmentId, Path, description = "The appointment"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry; at least 16 characters from callers who have not signed in"),
         ("If-Match" = Option<String>, Header, max_length = 100, description = "The `ETag` of the version to change; required of staff and other systems")), responses(
     (status = 200, description = "Moved. `ETag` is set.", body = AppointmentView),
     (status = 403, description = "`code-token-mismatch`", body = ProblemBody, content_type = "application/problem+json"),
@@ -201,7 +201,7 @@ async fn reschedule_appointment(
 /// Frees its time at once. Calling it off again changes nothing.
 #[utoipa::path(tag = "appointments", request_body = Cancellation, security((), ("bearer" = [])),
     params(("appointment_id" = AppointmentId, Path, description = "The appointment"),
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry"),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry; at least 16 characters from callers who have not signed in"),
         ("If-Match" = Option<String>, Header, max_length = 100, description = "The `ETag` of the version to change; required of staff and other systems")), responses(
     (status = 200, description = "Called off. `ETag` is set.", body = AppointmentView),
     (status = 403, description = "`code-token-mismatch`", body = ProblemBody, content_type = "application/problem+json"),

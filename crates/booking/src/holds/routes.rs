@@ -31,7 +31,7 @@ const OPEN_HOLDS_PER_CITIZEN: i64 = 3;
 /// Keeps a time for a few minutes (5 unless the deployment says otherwise) so that it is still there
 /// when the form is filled in. Repeating the request with the same key keeps it once.
 #[utoipa::path(tag = "holds", request_body = NewHold, security((), ("bearer" = [])),
-    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry")), responses(
+    params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry; at least 16 characters from callers who have not signed in")), responses(
     (status = 201, description = "The time is kept until `expires_at`", body = HoldView),
     (status = 409, description = "`slot-taken`, `person-limit-reached`, `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-body`, `outside-opening-hours`, `lead-time`, `beyond-horizon`, `duration-not-allowed`, `local-time-does-not-exist`, `idempotency-key-reused`", body = ProblemBody, content_type = "application/problem+json"),

@@ -32,7 +32,7 @@ type Refusal = (&'static str, &'static str, fn(&Facts) -> bool);
 const REFUSALS: [Refusal; 18] = [
     ("400", "malformed-body", |facts| facts.body),
     ("400", "idempotency-key-required", |facts| facts.idempotency_key_required),
-    ("400", "invalid-header", |facts| facts.idempotency_key),
+    ("400", "invalid-header", |facts| facts.idempotency_key || facts.if_match),
     ("401", "unauthenticated", |_| true),
     ("403", "forbidden", |_| true),
     ("404", "not-found", |facts| !facts.platform || facts.path_parameter),
@@ -232,6 +232,7 @@ pub(super) fn add_shared(components: &mut Map<String, Value>) {
     let mut schemas = taken(components, "schemas");
     schemas.insert("Problem".into(), problem_schema());
     schemas.insert("FieldError".into(), field_error_schema());
+    schemas.insert("Alternative".into(), alternative_schema());
     components.insert("schemas".into(), Value::Object(schemas));
 }
 
@@ -239,7 +240,7 @@ pub(super) fn add_shared(components: &mut Map<String, Value>) {
 fn problem_schema() -> Value {
     json!({
         "type": "object",
-        "description": "Why a request was refused (RFC 9457). Some kinds have members of their own, such as `alternatives`.",
+        "description": "Why a request was refused (RFC 9457). Members after `errors` belong to single kinds, named with each.",
         "required": ["type", "title", "status"],
         "properties": {
             "type": { "type": "string", "format": "uri-reference", "maxLength": 200,
@@ -254,9 +255,43 @@ fn problem_schema() -> Value {
                 "description": "The request, as `urn:uuid:` and its `Request-Id`." },
             "errors": { "type": "array", "minItems": 1, "maxItems": 1000,
                 "items": { "$ref": "#/components/schemas/FieldError" }, "description": "The fields at fault." },
+            "alternatives": { "type": "array", "minItems": 0, "maxItems": 5,
+                "items": { "$ref": "#/components/schemas/Alternative" },
+                "description": "`slot-taken`: the nearest free times of the same calendar." },
+            "earliest": { "type": "string", "format": "date-time",
+                "description": "`lead-time`: the first instant that can be booked." },
+            "last_date": { "type": "string", "format": "date",
+                "description": "`beyond-horizon`: the last date that can be booked." },
+            "limit": { "type": "integer", "format": "int64", "minimum": 1, "maximum": 1000,
+                "description": "`person-limit-reached`: how many are allowed." },
+            "max_persons": { "type": "integer", "format": "int64", "minimum": 1, "maximum": 100,
+                "description": "`duration-not-allowed`: how many the service takes in one appointment." },
+            "current_state": { "type": "string", "maxLength": 50,
+                "description": "`invalid-transition`: the state that does not allow it." },
+            "allowed": { "type": "array", "minItems": 0, "maxItems": 20, "items": { "type": "string", "maxLength": 50 },
+                "description": "`invalid-transition`: what can be done instead." },
+            "current_version": { "type": "integer", "format": "int64", "minimum": 1, "maximum": 1_000_000,
+                "description": "`version-mismatch`: the version there is now." },
         },
         "additionalProperties": {},
         "maxProperties": 50,
+    })
+}
+
+/// The shape of what `booking::offers` offers instead of a taken time.
+fn alternative_schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "A free time offered instead of one that is taken.",
+        "required": ["calendar_id", "starts_at", "ends_at", "free"],
+        "properties": {
+            "calendar_id": { "type": "string", "format": "uuid", "maxLength": 36, "description": "The calendar." },
+            "starts_at": { "type": "string", "format": "date-time", "description": "When the visit would start." },
+            "ends_at": { "type": "string", "format": "date-time", "description": "When it would end." },
+            "free": { "type": "integer", "format": "int64", "minimum": 1, "maximum": 1000,
+                "description": "How many such visits could start then." },
+        },
+        "additionalProperties": false,
     })
 }
 

@@ -50,24 +50,37 @@ mod tests {
     use super::*;
     use crate::openapi::to_3_0;
 
-    #[test]
-    fn a_nullable_reference_is_a_nullable_copy() {
-        let nullable =
-            |name: &str| json!({ "oneOf": [{ "type": "null" }, { "$ref": format!("#/components/schemas/{name}") }] });
+    fn nullable(name: &str) -> Value {
+        json!({ "oneOf": [{ "type": "null" }, { "$ref": format!("#/components/schemas/{name}") }] })
+    }
+
+    /// The schemas of an answer that is an `A` with these members.
+    fn translated(members: &Value) -> Value {
+        let schema = json!({ "$ref": "#/components/schemas/A" });
         let document = json!({
-            "paths": { "/x": { "get": { "responses": { "200": { "content": { "application/json": {
-                "schema": { "$ref": "#/components/schemas/A" },
-            } } } } } } },
+            "paths": { "/x": { "get": { "responses": { "200": { "content": { "application/json": { "schema": schema } } } } } } },
             "components": { "schemas": {
-                "A": { "type": "object", "properties": { "word": nullable("Word"), "again": nullable("A") } },
+                "A": { "type": "object", "properties": members },
                 "Word": { "type": "string", "enum": ["a"], "example": "a" },
             } },
         });
-        let translated = to_3_0(&document).unwrap();
-        let schemas = &translated["components"]["schemas"];
+        to_3_0(&document).unwrap()["components"]["schemas"].clone()
+    }
+
+    #[test]
+    fn a_nullable_reference_is_a_nullable_copy() {
+        let schemas = translated(&json!({ "word": nullable("Word") }));
         let word = json!({ "type": "string", "enum": ["a", null], "example": "a", "nullable": true });
         assert_eq!(schemas["A"]["properties"]["word"], word);
-        assert_eq!(schemas["A"]["properties"]["again"]["properties"]["word"], word);
         assert_eq!(schemas.get("Word"), None);
+    }
+
+    #[test]
+    fn what_holds_itself_ends() {
+        let schemas = translated(&json!({ "again": nullable("A"), "word": nullable("Word") }));
+        let again = &schemas["A"]["properties"]["again"];
+        assert_eq!(again["nullable"], true);
+        assert_eq!(again["properties"]["word"], schemas["A"]["properties"]["word"]);
+        assert!(schemas.to_string().contains("#/components/schemas/A"));
     }
 }

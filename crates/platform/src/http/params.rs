@@ -183,6 +183,9 @@ impl IfMatch {
     }
 }
 
+/// The longest `If-Match` that is read, in characters: some dozen of our tags.
+const LONGEST_IF_MATCH: usize = 100;
+
 impl FromRequest for IfMatch {
     type Error = Refused;
     type Future = Ready<Result<Self, Refused>>;
@@ -192,7 +195,10 @@ impl FromRequest for IfMatch {
         // An ETag of ours is `"<version>.<language>"`: the language tells representations apart, the
         // version is what is matched.
         let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.split('.').next()?.parse().ok();
-        let text = value.to_str().unwrap_or_default().trim();
+        let Some(text) = value.to_str().ok().map(str::trim).filter(|text| text.len() <= LONGEST_IF_MATCH) else {
+            let detail = format!("at most {LONGEST_IF_MATCH} characters");
+            return ready(Err(Problem::new(&INVALID_HEADER).field("If-Match", "malformed", detail).into()));
+        };
         let condition = if text == "*" {
             Condition::Any
         } else {
