@@ -23,6 +23,9 @@ use serde_json::Value;
 
 /// Longer than anything the server may take on a busy machine; a test that waits for it has failed.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// Shorter than the server keeps an idle connection, by more than a busy machine is late: otherwise it may
+/// close the one on which a request is being sent.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// A caller: where it calls, and as whom.
 ///
@@ -108,6 +111,7 @@ fn http_client() -> reqwest::Client {
     reqwest::Client::builder()
         .no_proxy()
         .timeout(TIMEOUT)
+        .pool_idle_timeout(IDLE)
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .expect("an HTTP client")
@@ -156,7 +160,7 @@ impl Call {
     pub fn fresh_key(self) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.key(format!("test-{}-{number}", std::process::id()))
+        self.key(format!("test-request-{}-{number}", std::process::id()))
     }
 
     /// Sends `If-Match`.

@@ -7,7 +7,21 @@
     reason = "a surprise here should stop the test, with its place"
 )]
 
+mod access;
+mod commands;
+mod contention;
+mod contract;
+mod crash;
+mod crowd;
+mod habits;
+mod idempotency;
+mod ledger;
+mod mint;
+mod refusals;
+mod rows;
+mod shutdown;
 mod smoke;
+mod world;
 
 /// Says on the terminal which databases this run is about.
 #[test]

@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::json;
-use tests::{Answer, Client, Server, both_databases};
+use tests::{Answer, Backend, Client, Server, both_databases};
 
 both_databases!(
     says_that_it_is_there,
@@ -18,10 +18,10 @@ both_databases!(
     creating_takes_an_idempotency_key,
     strangers_and_forgers_are_unauthenticated,
     refusals_speak_the_readers_language,
-    every_answer_has_its_own_request_id,
     a_panic_free_start_and_a_clean_end,
     data_outlive_a_restart,
 );
+both_databases!(that_logs_requests => every_answer_has_its_own_request_id);
 
 /// An id that nothing has.
 const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -179,6 +179,13 @@ async fn refusals_speak_the_readers_language(server: Server) {
     let (it, en, de) = (title(&visitor, "it").await, title(&visitor, "en").await, title(&visitor, "de").await);
     assert!(it != en && en != de && de != it, "{it} / {en} / {de}");
     assert_eq!(title(&visitor, "en-GB,en;q=0.9,it;q=0.8").await, en);
+}
+
+/// A demo is quiet by itself: its terminal belongs to whoever tries it.
+fn that_logs_requests(backend: Backend) -> Server {
+    Server::demo_with(backend, |setup| {
+        setup.set("log.level", "info");
+    })
 }
 
 async fn every_answer_has_its_own_request_id(server: Server) {
