@@ -65,6 +65,12 @@ pub fn today() -> jiff::civil::Date {
     jiff::Timestamp::now().in_tz("Europe/Rome").expect("the zone is built in").date()
 }
 
+/// Whether this run rewrites the committed files that it would otherwise compare: `BLESS=1`.
+#[expect(clippy::disallowed_methods, reason = "a switch of the test run, not a setting of the product")]
+pub fn blessing() -> bool {
+    std::env::var("BLESS").is_ok_and(|value| value == "1")
+}
+
 /// Tells the person at the terminal, also when the test runner swallows the output of tests that pass.
 pub(crate) fn say(line: &str) {
     use std::io::Write;

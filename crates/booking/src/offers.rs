@@ -77,7 +77,7 @@ pub fn find(tx: &mut Tx<'_>, service: AppointmentServiceId, calendar: CalendarId
 /// # Errors
 /// `invalid-body`, or `local-time-does-not-exist` for a time that the clocks skip.
 pub fn moment(text: &str) -> Result<Timestamp, Problem> {
-    civil::parse_instant(text).map_err(|error| match error {
+    let instant = civil::parse_instant(text).map_err(|error| match error {
         InstantError::DoesNotExist => Problem::new(&LOCAL_TIME_DOES_NOT_EXIST).field(
             "/starts_at",
             "skipped",
@@ -86,7 +86,12 @@ pub fn moment(text: &str) -> Result<Timestamp, Problem> {
         InstantError::Malformed => {
             Problem::new(&INVALID_BODY).field("/starts_at", "invalid", "RFC 3339 with offset is expected")
         }
-    })
+    })?;
+    // The databases do not reach back for ever, and nobody means it.
+    if civil::date_of(instant).year() < 1900 {
+        return Err(Problem::new(&INVALID_BODY).field("/starts_at", "out-of-range", "from 1900 on"));
+    }
+    Ok(instant)
 }
 
 /// A refusal for a taken time is told together with the next free ones. They are looked up outside

@@ -43,18 +43,17 @@ pub(crate) struct RequestSpan;
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let id = request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
-        tracing::info_span!("request", request_id = %id, method = %request.method(), route = Empty, status = Empty)
+        // The pattern, not the path: `/{comune}/v1/offices/{office_id}`. Asked for here, where refusals that
+        // come before the handler have one too.
+        let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
+        tracing::info_span!("request", request_id = %id, method = %request.method(), route, status = Empty)
     }
 
     fn on_request_end<B: MessageBody>(span: Span, outcome: &Result<ServiceResponse<B>, Error>) {
-        let (route, status) = match outcome {
-            // The pattern, not the path: `/{comune}/v1/offices/{office_id}`.
-            Ok(response) => {
-                (response.request().match_pattern().unwrap_or_else(|| "none".to_owned()), response.status().as_u16())
-            }
-            Err(error) => ("none".to_owned(), error.as_response_error().status_code().as_u16()),
+        let status = match outcome {
+            Ok(response) => response.status().as_u16(),
+            Err(error) => error.as_response_error().status_code().as_u16(),
         };
-        span.record("route", route.as_str());
         span.record("status", status);
         span.in_scope(|| tracing::info!("answered"));
     }

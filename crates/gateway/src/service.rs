@@ -129,6 +129,8 @@ pub(crate) async fn serve(
     let mut server = HttpServer::new(move || app::build(&shared))
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(config.server.shutdown_timeout_seconds)
+        // Five seconds, the default, are little for a crowd on a small machine.
+        .client_request_timeout(Duration::from_secs(20))
         .bind(config.server.listen)?;
     if config.server.workers > 0 {
         server = server.workers(config.server.workers);

@@ -45,7 +45,6 @@ async fn what_was_answered_is_kept_and_nothing_is_half_there(mut server: Server)
         killed.restart();
         server = killed;
         let ledger = books(&server).await;
-        eprintln!("{:?}: {} answered, {} stored", server.backend(), answered.len(), ledger.appointments.len());
         assert!((kill_at..kill_at + CALLERS).contains(&answered.len()), "{} answers", answered.len());
         everyone_finds_theirs(&server, &callers, &answered, &ledger).await;
     }

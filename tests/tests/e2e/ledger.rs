@@ -11,8 +11,8 @@ use booking::{
 };
 use diesel::prelude::*;
 use jiff::Timestamp;
-use kernel::{Id, civil};
-use platform::{outbox::EventTag, schema::idempotency_records, schema::outbox_events};
+use kernel::civil;
+use platform::schema::{idempotency_records, outbox_events};
 use serde_json::Value;
 use storage::{Json, Tx, types::Key};
 
@@ -94,15 +94,15 @@ fn read(tx: &mut Tx<'_>) -> storage::Result<Ledger> {
         use appointment_applicants as p;
         p::table.filter(p::tenant_id.eq(tenant)).select(p::appointment_id).load(conn)?
     };
-    let told: Vec<(Id<EventTag>, String, AppointmentId, i64, Json<Value>)> = {
+    let told: Vec<(String, AppointmentId, i64, Json<Value>)> = {
         use outbox_events as e;
         let all = e::table.filter(e::tenant_id.eq(tenant)).filter(e::subject_kind.eq("appointment"));
         all.order((e::subject_id, e::subject_version))
-            .select((e::id, e::kind, e::subject_id, e::subject_version, e::payload))
+            .select((e::kind, e::subject_id, e::subject_version, e::payload))
             .load(conn)?
     };
     let mut events = BTreeMap::<_, Vec<_>>::new();
-    for (_, kind, subject, version, payload) in told {
+    for (kind, subject, version, payload) in told {
         events.entry(subject).or_default().push(Told { kind, version, payload: payload.0 });
     }
     let answers: Vec<String> = {
@@ -202,7 +202,8 @@ impl Ledger {
             let due: Vec<_> = ticks.into_iter().map(|t| (hold.calendar_id, t, Some(hold.expires_at))).collect();
             let has: Vec<_> = self.claims.get(&claim).unwrap_or(&none).iter().map(place).collect();
             // Who needs the time of a hold that has expired takes it as a whole.
-            if has != due && !(has.is_empty() && !hold.is_open(self.now)) {
+            let gone = has.is_empty() && !hold.is_open(self.now);
+            if has != due && !gone {
                 findings.push(format!("hold {} has {has:?} and not {due:?}", hold.id));
             }
         }

@@ -125,7 +125,6 @@ async fn whoever_was_answered_is_stored(mut server: Server) {
 
     let ledger = desk.world.ledger().await;
     ledger.balances();
-    eprintln!("{:?}: {} answered, {} stored", server.backend(), answered.len(), ledger.appointments.len());
     for answer in answered.values() {
         ledger.appointment(answer.text_at("/id"));
     }

@@ -29,10 +29,9 @@ fn file(path: &str) -> std::path::PathBuf {
 
 /// Demands that a committed file is what the code gives; `BLESS=1` makes it so.
 #[track_caller]
-#[expect(clippy::disallowed_methods, reason = "a switch of the test run, not a setting of the product")]
 fn committed(path: &str, given: &str) {
     let file = file(path);
-    if std::env::var("BLESS").is_ok_and(|value| value == "1") {
+    if tests::blessing() {
         fs::write(&file, given).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     }
     let text = fs::read_to_string(&file).unwrap_or_default();

@@ -82,6 +82,7 @@ async fn the_log_tells_nothing_about_people(mut server: Server) {
     lock.release().await;
 
     let request = visitor.get("/status").await.header("request-id").unwrap().to_owned();
+    let refused = visitor.with_token("nonsense").get("/offices").await.header("request-id").unwrap().to_owned();
     server.sigterm();
     let log = server.log();
     for secret in &secrets {
@@ -95,6 +96,9 @@ async fn the_log_tells_nothing_about_people(mut server: Server) {
     assert!(
         answered.iter().any(|line| line["span"]["route"] == "/{comune}/v1/status" && line["span"]["status"] == 200)
     );
+    let answered = about(&refused);
+    let last = answered.last().expect("a line about the refusal");
+    assert_eq!((&last["span"]["route"], &last["span"]["status"]), (&json!("/{comune}/v1/offices"), &json!(401)));
     let id = booked.header("request-id").unwrap();
     let answered = about(id);
     assert!(answered.iter().any(|line| line["span"]["route"] == "/{comune}/v1/appointments"), "{answered:?}");

@@ -63,7 +63,6 @@ async fn a_hold_runs_out_while_it_is_used(server: Server) {
     let crowd = Crowd::gather(&server, COMUNE, 60).await;
     let desk = world.desk(two_ticks()).await;
     let visitor = server.tenant(COMUNE);
-    let mut outcomes = [0; 3];
     for round in 1..=18 {
         let at = desk.at(round, 10, 0);
         let hold = visitor.post("/holds", desk.wish(at)).fresh_key().await.expect(201);
@@ -90,12 +89,7 @@ async fn a_hold_runs_out_while_it_is_used(server: Server) {
             }
         }
         assert_eq!(ledger.open_at(&desk, at).len(), won.len());
-        match won.as_slice() {
-            [] => outcomes[0] += 1,
-            [one] if *one == holder => outcomes[1] += 1,
-            [_] => outcomes[2] += 1,
-            more => panic!("{more:?} have it"),
-        }
+        assert!(won.len() <= 1, "{won:?} have it");
         if won.is_empty() {
             // The others asked before it ran out, and its holder after.
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -103,7 +97,6 @@ async fn a_hold_runs_out_while_it_is_used(server: Server) {
             world.ledger().await.balances();
         }
     }
-    eprintln!("nobody, the holder, another: {outcomes:?}");
 }
 
 /// The clocks of two gateways never agree: one finds the hold expired and takes half of its time, while

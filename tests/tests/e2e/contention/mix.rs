@@ -35,7 +35,6 @@ async fn a_busy_morning(server: Server) {
         *tally.entry(step).or_insert(0) += 1;
     }
     let ledger = world.ledger().await;
-    eprintln!("{} appointments; {tally:#?}", ledger.appointments.len());
     ledger.balances();
     let made = tally["book 201"] + tally["use 201"];
     assert_eq!(made, ledger.appointments.len());

@@ -6,7 +6,12 @@ use tests::{Answer, Server, both_databases};
 
 use super::{document::Contract, requests::Stage};
 
-both_databases!(takes_the_bodies_it_describes, takes_the_queries_it_describes, takes_the_keys_it_describes);
+both_databases!(
+    takes_the_bodies_it_describes,
+    takes_the_queries_it_describes,
+    takes_the_keys_it_describes,
+    refuses_what_no_database_could_keep,
+);
 
 /// Reasons for which a value of the right form is refused all the same.
 const OF_CONTENT: &[&str] = &["unknown-reference", "unknown-cursor", "before-from", "too-far", "not-given"];
@@ -210,6 +215,49 @@ async fn takes_the_keys_it_describes(server: Server) {
         assert_eq!(refused, key["required"] == true, "{without}");
     }
     assert!(tried > 0, "no operation takes a key");
+}
+
+/// Of the right form, and yet beyond what one database or the other can be asked for.
+async fn refuses_what_no_database_could_keep(server: Server) {
+    let contract = Contract::committed();
+    let requests = Stage::set(&server).await.requests().await;
+    let refused = async |operation: &str, name: &str, value: &str, slug: &str| {
+        let request = requests.iter().find(|request| request.operation == operation).expect("a request");
+        let mut call = request.call(&contract, &request.caller(&server));
+        let answer = if name.starts_with('/') {
+            let mut body = request.body.clone().expect("a body");
+            *body.pointer_mut(name).expect("a member") = json!(value);
+            request.finish(&contract, call, Some(&body)).await
+        } else {
+            for (name, value) in request.query.iter().filter(|(other, _)| other != name) {
+                call = call.query(name, value);
+            }
+            call.query(name, value).await
+        };
+        contract.check(operation, &answer);
+        let pointer = if name.starts_with('/') { name.to_owned() } else { format!("?{name}") };
+        answer.problem(422, slug).field(&pointer);
+    };
+    for date in ["-009999-01-01", "-000001-12-31", "0000-01-01", "1899-12-31", "2201-01-01", "9999-12-31"] {
+        refused("list_opening_exceptions", "from", date, "invalid-query").await;
+        refused("list_availabilities", "from", date, "invalid-query").await;
+        refused("list_slots", "date", date, "invalid-query").await;
+    }
+    for start in
+        ["0000-01-01T00:00:00+23:59", "0000-01-01T00:00:00Z", "1899-12-31T12:00:00Z", "9999-12-31T23:59:59-23:59"]
+    {
+        refused("create_hold", "/starts_at", start, "invalid-body").await;
+        refused("create_appointment", "/starts_at", start, "invalid-body").await;
+        refused("reschedule_appointment", "/starts_at", start, "invalid-body").await;
+    }
+    // Cursors are nobody's to make up, but somebody will.
+    for instant in ["-009999-01-02T01:59:59Z", "9999-12-30T22:00:00Z"] {
+        let cursor = kernel::Cursor::encode(&(instant, super::NOBODY));
+        refused("list_my_appointments", "after", &cursor, "invalid-query").await;
+    }
+    for slug in ["%00", "bugliano%00", "Bugliano", "platform", "..%2f", "%F0%9F%8F%9B"] {
+        server.root().get(&format!("/{slug}/v1/offices")).await.problem(404, "not-found");
+    }
 }
 
 #[test]
