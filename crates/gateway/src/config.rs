@@ -399,6 +399,20 @@ mod tests {
         assert!(matches!(provider.provider(), Err(ConfigError::Keys(_))));
     }
 
+    /// What the container files set exists.
+    #[test]
+    fn container_files_name_real_settings() {
+        let defaults = serde_json::to_value(Config::default()).unwrap();
+        let files = concat!(include_str!("../../../docker-compose.yml"), include_str!("../../../Dockerfile"));
+        let word = |text: &str| text.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect::<String>();
+        let names: Vec<String> = files.split("SPORTELLO_").skip(1).map(word).collect();
+        assert!(names.len() >= 3, "{names:?}");
+        for name in names {
+            let pointer = format!("/{}", name.to_lowercase().replace("__", "/"));
+            assert!(defaults.pointer(&pointer).is_some(), "SPORTELLO_{name} is no setting");
+        }
+    }
+
     /// The page that people read names every setting there is, with its default.
     #[test]
     fn every_setting_is_documented() {

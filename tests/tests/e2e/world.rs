@@ -106,7 +106,7 @@ impl World {
                 Ok((office, calendar, made))
             })
             .await;
-        Desk { world: self.clone(), office, calendar, services }
+        Desk { world: self.clone(), office, calendar, services, today: tests::today() }
     }
 
     /// A new office with one calendar where the services of another desk are given too, and no others.
@@ -206,16 +206,18 @@ pub(crate) struct Desk {
     pub(crate) calendar: Calendar,
     /// Its services, in the order of the plan.
     pub(crate) services: Vec<AppointmentService>,
+    today: Date,
 }
 
 impl Desk {
-    /// The date so many days from today; never today itself, which may be over soon.
+    /// The date so many days after the one on which the desk was made, also when midnight has passed since;
+    /// never that day itself, which may be over soon.
     pub(crate) fn day(&self, days: i64) -> Date {
         assert!(days >= 1, "today may be over while the test runs");
-        tests::today().checked_add(Span::new().days(days)).unwrap()
+        self.today.checked_add(Span::new().days(days)).unwrap()
     }
 
-    /// A time of day so many days from today.
+    /// A time of day so many days after the one on which the desk was made.
     pub(crate) fn at(&self, days: i64, hour: i8, minute: i8) -> Timestamp {
         civil::at(self.day(days), time(hour, minute, 0, 0))
     }
