@@ -183,7 +183,7 @@ impl utoipa::PartialSchema for TaxCode {
             .pattern(Some(
                 "^([A-Z]{6}[0-9LMNPQRSTUV]{2}[ABCDEHLMPRST][0-9LMNPQRSTUV]{2}[A-Z][0-9LMNPQRSTUV]{3}[A-Z]|[0-9]{11})$",
             ))
-            .examples(["RSSMRA85T10A562S"])
+            .examples(["PRVNNA80A41Z998F"])
             .into()
     }
 }
