@@ -12,6 +12,7 @@ use jiff::{
     civil::{Date, Weekday, date, time},
 };
 use kernel::{Localized, ProblemKind, civil};
+use platform::problems::INVALID_BODY;
 use serde_json::{Value, json};
 use tests::{Answer, Server, both_databases};
 
@@ -132,8 +133,11 @@ async fn too_soon(server: &Server, world: &World, refused: &mut Refusals) {
     let yesterday = desk.at(1, 9, 0) - SignedDuration::from_hours(48);
     refused.told(&LEAD_TIME, admin.post("/appointments", desk.order(yesterday)).fresh_key()).await;
     let mut order = desk.order(desk.at(5, 9, 0));
+    order["starts_at"] = "1900-01-02T00:00:00Z".into();
+    refused.told(&LEAD_TIME, admin.post("/appointments", order.clone()).fresh_key()).await;
+    // Before any year that somebody means.
     order["starts_at"] = "0001-01-01T00:00:00Z".into();
-    refused.told(&LEAD_TIME, admin.post("/appointments", order).fresh_key()).await;
+    refused.told(&INVALID_BODY, admin.post("/appointments", order).fresh_key()).await.field("/starts_at");
 }
 
 async fn too_far_off(server: &Server, world: &World, refused: &mut Refusals) {
