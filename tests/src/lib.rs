@@ -23,7 +23,7 @@ pub mod server;
 mod setup;
 
 pub use client::{Answer, Client};
-pub use server::{Credentials, Server};
+pub use server::{Credentials, Server, seal};
 pub use setup::{Backend, Setup};
 
 /// Runs test bodies on both databases: `both_databases!(status, booking);` makes, for each

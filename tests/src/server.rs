@@ -11,7 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use platform::access::DeploymentSecret;
 use serde_json::Value;
+use storage::Seal;
 use tempfile::TempDir;
 
 use crate::{
@@ -28,6 +30,13 @@ const STOP_WITHIN: Duration = Duration::from_secs(45);
 
 /// The deployment's secret, in the data folder.
 const SECRET: &str = "secret.key";
+/// What it is: the same for all, since several servers may share a database.
+const SECRET_TEXT: &str = "not a secret, it is in the tests";
+
+/// What the servers under test seal with.
+pub fn seal() -> Seal {
+    DeploymentSecret::new(SECRET_TEXT.as_bytes()).expect("long enough").seal()
+}
 
 /// What the server prints and logs, in its data folder.
 pub(crate) const LOG: &str = "log";
@@ -338,8 +347,7 @@ impl Credentials {
 
 pub(crate) fn new_folder() -> TempDir {
     let folder = tempfile::Builder::new().prefix("server-").tempdir_in(reaper::folder()).expect("a temporary folder");
-    // The same for all: several servers may share a database.
-    fs::write(folder.path().join(SECRET), "not a secret, it is in the tests").expect("the secret");
+    fs::write(folder.path().join(SECRET), SECRET_TEXT).expect("the secret");
     folder
 }
 

@@ -34,6 +34,7 @@ diesel::table! {
         valid_until -> Nullable<CivilDate>,
         every_n_weeks -> BigInt,
         capacity -> BigInt,
+        internal_capacity -> BigInt,
     }
 }
 

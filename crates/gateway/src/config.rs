@@ -13,7 +13,7 @@ use platform::access::{
     tokens::{ClaimNames, KeyLocation, Provider, ProviderKind},
 };
 use serde::{Deserialize, Serialize};
-use storage::{DbOptions, Target};
+use storage::{DbOptions, Seal, Target};
 
 /// The settings of the server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -92,11 +92,12 @@ impl Default for DatabaseConfig {
 
 impl DatabaseConfig {
     /// Sizes and patience, as the database wants them.
-    pub const fn options(&self) -> DbOptions {
+    pub const fn options(&self, seal: Seal) -> DbOptions {
         DbOptions {
             read_connections: self.read_connections,
             write_connections: self.write_connections,
             busy_timeout: Duration::from_millis(self.busy_timeout_ms),
+            seal,
         }
     }
 }

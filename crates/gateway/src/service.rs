@@ -68,7 +68,7 @@ pub(crate) fn target(config: &Config) -> Result<Target, StartError> {
 /// Opens a database that has been migrated.
 pub(crate) async fn open(config: &Config, target: &Target) -> Result<Db, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let db = Db::open(target, &config.database.options(), clock)?;
+    let db = Db::open(target, &config.database.options(config.secret(target)?.seal()), clock)?;
     tenants::ensure_platform(&db).await?;
     if !db.is_walled().await? {
         tracing::warn!(

@@ -6,6 +6,7 @@
 //! * [`http`]: bodies, queries, problems, replies; [`ports`]: the traits behind which the outside is
 
 pub mod access;
+pub mod audit;
 pub mod directory;
 pub mod http;
 pub mod idempotency;

@@ -129,4 +129,49 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    audit_lanes (tenant_id, lane) {
+        tenant_id -> Uid,
+        lane -> BigInt,
+        last_seq -> BigInt,
+        last_hash -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    audit_entries (tenant_id, lane, seq) {
+        tenant_id -> Uid,
+        lane -> BigInt,
+        seq -> BigInt,
+        id -> Uid,
+        occurred_at -> Instant,
+        actor -> Text,
+        action -> Text,
+        subject_kind -> Text,
+        subject_id -> Uid,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        previous -> Text,
+        hash -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    tenant_settings (tenant_id) {
+        tenant_id -> Uid,
+        settings -> JsonCol,
+        version -> BigInt,
+        updated_at -> Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(offices, places, staff_members, staff_offices);

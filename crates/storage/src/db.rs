@@ -21,6 +21,7 @@ use crate::{
     keys,
     pool::{Pool, Slot},
     scope::Scope,
+    seal::Seal,
     tx::Tx,
     writer::Writer,
 };
@@ -37,11 +38,13 @@ pub struct DbOptions {
     pub write_connections: u32,
     /// How long to wait for a connection or a lock before saying that the database is busy.
     pub busy_timeout: Duration,
+    /// Seals what must be provable later.
+    pub seal: Seal,
 }
 
 impl Default for DbOptions {
     fn default() -> Self {
-        Self { read_connections: 8, write_connections: 8, busy_timeout: Duration::from_secs(5) }
+        Self { read_connections: 8, write_connections: 8, busy_timeout: Duration::from_secs(5), seal: Seal::default() }
     }
 }
 
@@ -50,6 +53,7 @@ impl Default for DbOptions {
 pub struct Db {
     target: Target,
     clock: Arc<dyn Clock>,
+    seal: Seal,
     readers: Pool,
     writer: WritePath,
 }
@@ -90,14 +94,16 @@ impl Db {
     pub fn open(target: &Target, options: &DbOptions, clock: Arc<dyn Clock>) -> std::result::Result<Self, DbError> {
         let busy = options.busy_timeout;
         let writer = match target {
-            Target::Sqlite(_) => WritePath::Sqlite(Writer::start(target, Arc::clone(&clock), busy)?),
+            Target::Sqlite(_) => {
+                WritePath::Sqlite(Writer::start(target, Arc::clone(&clock), options.seal.clone(), busy)?)
+            }
             Target::Postgres(_) => {
                 WritePath::Postgres(Pool::open(target, Access::Write, options.write_connections, busy)?)
             }
         };
         let readers = Pool::open(target, Access::Read, options.read_connections, busy)?;
         keys::learn(&mut readers.get()?.conn)?;
-        Ok(Self { target: target.clone(), clock, readers, writer })
+        Ok(Self { target: target.clone(), clock, seal: options.seal.clone(), readers, writer })
     }
 
     /// Where the data is.
@@ -171,9 +177,10 @@ impl Db {
             return Err(DbError::Nested.into());
         }
         let turn = pool.turn().await?;
-        let clock = Arc::clone(&self.clock);
+        let (clock, seal) = (Arc::clone(&self.clock), self.seal.clone());
         let task = tokio::task::spawn_blocking(move || {
-            let outcome = with_retries(&pool, access, &scope, clock.as_ref(), &mut work);
+            let outcome =
+                with_retries(&pool, access, &Context { scope: &scope, seal: &seal, clock: clock.as_ref() }, &mut work);
             drop(turn);
             outcome
         });
@@ -181,20 +188,26 @@ impl Db {
     }
 }
 
+/// What a transaction is given.
+struct Context<'a> {
+    scope: &'a Scope,
+    seal: &'a Seal,
+    clock: &'a dyn Clock,
+}
+
 fn with_retries<R>(
     pool: &Pool,
     access: Access,
-    scope: &Scope,
-    clock: &dyn Clock,
+    context: &Context<'_>,
     work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
     let mut attempt = 0;
     let mut lost_connections = 0;
     loop {
         let mut slot = pool.get()?;
-        let outcome = begin(&mut slot.conn, access, scope)
+        let outcome = begin(&mut slot.conn, access, context.scope)
             .map_err(|error| (Stage::Begin, error.into()))
-            .and_then(|()| run(&mut slot.conn, scope, clock, work).map_err(|failure| (Stage::Work, failure)));
+            .and_then(|()| run(&mut slot.conn, context, work).map_err(|failure| (Stage::Work, failure)));
         let (stage, failure) = match outcome {
             Ok(value) => return Ok(value),
             Err(failed) => failed,
@@ -241,14 +254,10 @@ fn begin(conn: &mut Conn, access: Access, scope: &Scope) -> std::result::Result<
 
 type Manager = <Conn as diesel::Connection>::TransactionManager;
 
-fn run<R>(
-    conn: &mut Conn,
-    scope: &Scope,
-    clock: &dyn Clock,
-    work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
-) -> Result<R> {
-    let now = clock.now();
-    let outcome = inside(|| work(&mut Tx::new(conn, scope, now))).and_then(|value| Ok(commit(conn).map(|()| value)?));
+fn run<R>(conn: &mut Conn, context: &Context<'_>, work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>) -> Result<R> {
+    let now = context.clock.now();
+    let outcome = inside(|| work(&mut Tx::new(conn, context.scope, context.seal, now)))
+        .and_then(|value| Ok(commit(conn).map(|()| value)?));
     match outcome {
         Ok(value) => Ok(value),
         Err(failure) => {

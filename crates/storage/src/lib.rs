@@ -15,6 +15,7 @@ pub mod migrate;
 mod pool;
 pub mod problems;
 pub mod scope;
+mod seal;
 mod text_enum;
 pub mod tx;
 pub mod types;
@@ -24,6 +25,7 @@ pub use conn::{Conn, MultiBackend, Target};
 pub use db::{Db, DbOptions};
 pub use error::{DbError, Failure, Result};
 pub use scope::{Actor, Scope, TenantId};
+pub use seal::Seal;
 pub use tx::Tx;
 pub use types::Json;
 

@@ -42,7 +42,12 @@ macro_rules! migrations {
     };
 }
 
-migrations!["2026-11-24_platform_base", "2026-11-24_booking_appointments",];
+migrations![
+    "2026-11-24_platform_base",
+    "2026-11-24_booking_appointments",
+    "2026-11-25_platform_trust",
+    "2026-11-25_booking_internal_capacity",
+];
 
 /// Why the schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]

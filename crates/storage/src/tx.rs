@@ -10,6 +10,7 @@ use crate::{
     Failure, Result,
     conn::Conn,
     scope::{Actor, Scope, TenantId},
+    seal::Seal,
 };
 
 /// An open transaction: connection, tenant, actor, the instant it began and a source of ids.
@@ -20,14 +21,17 @@ use crate::{
 pub struct Tx<'c> {
     conn: &'c mut Conn,
     scope: &'c Scope,
+    seal: &'c Seal,
     now: Timestamp,
+    /// Drawn once.
+    lot: u8,
     /// How many ids were made: those of one transaction follow one another.
     ids: u16,
 }
 
 impl<'c> Tx<'c> {
-    pub(crate) const fn new(conn: &'c mut Conn, scope: &'c Scope, now: Timestamp) -> Self {
-        Self { conn, scope, now, ids: 0 }
+    pub(crate) fn new(conn: &'c mut Conn, scope: &'c Scope, seal: &'c Seal, now: Timestamp) -> Self {
+        Self { conn, scope, seal, now, lot: rand::random(), ids: 0 }
     }
 
     /// The connection, for `store.rs`.
@@ -50,6 +54,16 @@ impl<'c> Tx<'c> {
         self.now
     }
 
+    /// What only this deployment can have written.
+    pub const fn seal(&self) -> &Seal {
+        self.seal
+    }
+
+    /// A number drawn for the transaction, the same throughout it: spreads what all of them would queue for.
+    pub const fn lot(&self) -> u8 {
+        self.lot
+    }
+
     /// A new identifier, greater than those made before it in this transaction (up to 4,096 of them).
     pub fn new_id<T>(&mut self) -> Id<T> {
         let mut random: [u8; 10] = rand::random();
@@ -67,7 +81,8 @@ impl<'c> Tx<'c> {
     pub fn savepoint<R>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<R>) -> Result<R> {
         type Manager = <Conn as diesel::Connection>::TransactionManager;
         Manager::begin_transaction(self.conn)?;
-        let mut inner = Tx { conn: self.conn, scope: self.scope, now: self.now, ids: self.ids };
+        let mut inner =
+            Tx { conn: self.conn, scope: self.scope, seal: self.seal, now: self.now, lot: self.lot, ids: self.ids };
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut inner)));
         self.ids = inner.ids;
         match outcome {

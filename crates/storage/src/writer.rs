@@ -17,6 +17,7 @@ use crate::{
     db::{inside, roll_back},
     error::DbError,
     scope::Scope,
+    seal::Seal,
 };
 
 /// How many transactions may share a commit.
@@ -27,7 +28,7 @@ const QUEUE: usize = 4096;
 /// A transaction waiting for its turn, with the type of its result forgotten.
 trait Job: Send {
     /// Runs it; `true` when its savepoint may be kept.
-    fn run(&mut self, conn: &mut Conn, now: jiff::Timestamp) -> bool;
+    fn run(&mut self, conn: &mut Conn, seal: &Seal, now: jiff::Timestamp) -> bool;
     /// Answers the caller, once it is known whether the batch was committed.
     fn settle(self: Box<Self>, committed: std::result::Result<(), DbError>);
 }
@@ -44,9 +45,9 @@ where
     F: FnMut(&mut Tx<'_>) -> Result<R> + Send,
     R: Send,
 {
-    fn run(&mut self, conn: &mut Conn, now: jiff::Timestamp) -> bool {
+    fn run(&mut self, conn: &mut Conn, seal: &Seal, now: jiff::Timestamp) -> bool {
         let (scope, work) = (&self.scope, &mut self.work);
-        let outcome = inside(|| work(&mut Tx::new(conn, scope, now)));
+        let outcome = inside(|| work(&mut Tx::new(conn, scope, seal, now)));
         let keep = outcome.is_ok();
         self.result = Some(outcome);
         keep
@@ -79,7 +80,12 @@ impl std::fmt::Debug for Writer {
 
 impl Writer {
     /// Opens the writing connection and starts its thread, which ends when the last handle is gone.
-    pub(crate) fn start(target: &Target, clock: Arc<dyn Clock>, busy: Duration) -> std::result::Result<Self, DbError> {
+    pub(crate) fn start(
+        target: &Target,
+        clock: Arc<dyn Clock>,
+        seal: Seal,
+        busy: Duration,
+    ) -> std::result::Result<Self, DbError> {
         let mut conn = target.open(Access::Write, busy).map_err(|e| DbError::Closed(e.to_string()))?;
         let target = target.clone();
         let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
@@ -93,7 +99,7 @@ impl Writer {
                         let Ok(next) = jobs.try_recv() else { break };
                         batch.push(next);
                     }
-                    let outcome = run_batch(&mut conn, &mut batch, clock.as_ref());
+                    let outcome = run_batch(&mut conn, &mut batch, &seal, clock.as_ref());
                     if is_broken(&mut conn) {
                         match target.open(Access::Write, busy) {
                             Ok(fresh) => conn = fresh,
@@ -124,9 +130,14 @@ impl Writer {
     }
 }
 
-fn run_batch(conn: &mut Conn, batch: &mut [Box<dyn Job>], clock: &dyn Clock) -> std::result::Result<(), DbError> {
+fn run_batch(
+    conn: &mut Conn,
+    batch: &mut [Box<dyn Job>],
+    seal: &Seal,
+    clock: &dyn Clock,
+) -> std::result::Result<(), DbError> {
     begin(conn)?;
-    let outcome = run_jobs(conn, batch, clock).and_then(|()| commit(conn));
+    let outcome = run_jobs(conn, batch, seal, clock).and_then(|()| commit(conn));
     if outcome.is_err()
         && let Err(error) = roll_back(conn)
     {
@@ -146,11 +157,16 @@ fn depth(conn: &mut Conn) -> std::result::Result<u32, DbError> {
     Ok(depth.map_or(0, std::num::NonZeroU32::get))
 }
 
-fn run_jobs(conn: &mut Conn, batch: &mut [Box<dyn Job>], clock: &dyn Clock) -> std::result::Result<(), DbError> {
+fn run_jobs(
+    conn: &mut Conn,
+    batch: &mut [Box<dyn Job>],
+    seal: &Seal,
+    clock: &dyn Clock,
+) -> std::result::Result<(), DbError> {
     for job in batch {
         savepoint(conn, Savepoint::Begin)?;
         let before = depth(conn)?;
-        let keep = job.run(conn, clock.now());
+        let keep = job.run(conn, seal, clock.now());
         // After some errors (disk full, out of memory) SQLite has already rolled everything back
         // and the savepoint is gone: the whole batch then fails, and nobody is told it was kept.
         if depth(conn)? != before {

@@ -263,7 +263,12 @@ fn unique() -> u32 {
 /// Opens the server's database from here. The patience is for busy machines.
 fn open(server: &Server) -> Db {
     let target = Target::parse(server.database()).unwrap();
-    let options = DbOptions { read_connections: 2, write_connections: 2, busy_timeout: Duration::from_secs(60) };
+    let options = DbOptions {
+        read_connections: 2,
+        write_connections: 2,
+        busy_timeout: Duration::from_secs(60),
+        seal: tests::seal(),
+    };
     Db::open(&target, &options, Arc::new(SystemClock)).unwrap()
 }
 
@@ -323,6 +328,7 @@ fn new_calendar(tx: &mut Tx<'_>, plan: &Plan, office: &Office) -> storage::Resul
             valid_until: None,
             every_n_weeks: 1,
             capacity: plan.capacity,
+            internal_capacity: 0,
         };
         calendars::insert_rule(tx, &rule)?;
     }

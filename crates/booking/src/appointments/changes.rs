@@ -4,7 +4,10 @@ use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use kernel::{Problem, PublicCode, civil, holidays::HolidayCalendar};
-use platform::outbox::{self, Event};
+use platform::{
+    audit::{self, Change},
+    outbox::{self, Event},
+};
 use serde_json::{Value, json};
 use storage::{DbError, Tx};
 
@@ -89,7 +92,7 @@ pub fn book(tx: &mut Tx<'_>, offer: &Offer, order: &Order, holidays: &HolidayCal
         updated_at: tx.now(),
     };
     insert_with_code(tx, &mut appointment, &order.applicant)?;
-    announce(tx, "appointment.confirmed", &appointment, None)?;
+    announce(tx, "appointment.confirmed", None, &appointment)?;
     Ok(Booked { appointment, manage_token })
 }
 
@@ -118,19 +121,14 @@ pub fn reschedule(
     let claim = appointment.id.cast();
     calendars::release(tx, claim)?;
     claim::take(tx, calendar, &visit, claim, None)?;
-    let previous = json!({
-        "calendar_id": appointment.calendar_id,
-        "starts_at": civil::format_rfc3339(appointment.starts_at),
-        "ends_at": civil::format_rfc3339(appointment.ends_at),
-    });
     let moved = Appointment {
         calendar_id: calendar.id,
         office_id: calendar.office_id,
         starts_at: visit.starts_at,
         ends_at: visit.ends_at,
-        ..appointment
+        ..appointment.clone()
     };
-    save(tx, moved, "appointment.rescheduled", Some(&previous))
+    save(tx, &appointment, moved, "appointment.rescheduled")
 }
 
 /// Calls an appointment off and frees its time. Calling it off again changes nothing.
@@ -149,9 +147,9 @@ pub fn cancel(tx: &mut Tx<'_>, appointment: Appointment, reason: Option<&str>) -
     let cancelled = Appointment {
         state: AppointmentState::Cancelled,
         cancelled_by: Some(tx.actor().as_str().to_owned()),
-        ..appointment
+        ..appointment.clone()
     };
-    save(tx, cancelled, "appointment.cancelled", None)
+    save(tx, &appointment, cancelled, "appointment.cancelled")
 }
 
 /// Whether a token manages an appointment.
@@ -207,32 +205,54 @@ fn insert_with_code(tx: &mut Tx<'_>, appointment: &mut Appointment, applicant: &
 }
 
 /// Saves a changed appointment as its next version and tells it.
-fn save(tx: &mut Tx<'_>, changed: Appointment, event: &str, previous: Option<&Value>) -> storage::Result<Appointment> {
+fn save(tx: &mut Tx<'_>, before: &Appointment, changed: Appointment, event: &str) -> storage::Result<Appointment> {
     let next = Appointment { version: changed.version.saturating_add(1), updated_at: tx.now(), ..changed };
     if !store::save(tx, &next)? {
         // Somebody changed it between our reading and our writing: look again, and decide on what is there now.
         return Err(DbError::Retry("the appointment changed meanwhile".to_owned()).into());
     }
-    announce(tx, event, &next, previous)?;
+    announce(tx, event, Some(before), &next)?;
     Ok(next)
 }
 
-/// `previous` is where it was before it moved: the time that is free again.
-fn announce(tx: &mut Tx<'_>, kind: &str, appointment: &Appointment, previous: Option<&Value>) -> storage::Result<()> {
-    let payload = json!({
-        "id": appointment.id,
-        "state": appointment.state,
-        "service_id": appointment.service_id,
-        "calendar_id": appointment.calendar_id,
-        "office_id": appointment.office_id,
-        "starts_at": civil::format_rfc3339(appointment.starts_at),
-        "ends_at": civil::format_rfc3339(appointment.ends_at),
-        "persons": appointment.persons,
-        "channel": appointment.channel,
-        "previous": previous,
-    });
+/// Tells what happened, to those who listen and to the audit.
+fn announce(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    before: Option<&Appointment>,
+    appointment: &Appointment,
+) -> storage::Result<()> {
+    let state = |appointment: &Appointment| {
+        json!({
+            "id": appointment.id,
+            "state": appointment.state,
+            "service_id": appointment.service_id,
+            "calendar_id": appointment.calendar_id,
+            "office_id": appointment.office_id,
+            "starts_at": civil::format_rfc3339(appointment.starts_at),
+            "ends_at": civil::format_rfc3339(appointment.ends_at),
+            "persons": appointment.persons,
+            "channel": appointment.channel,
+        })
+    };
+    let after = state(appointment);
+    let mut payload = after.clone();
+    // Where it was before it moved: the time that is free again.
+    payload["previous"] = before
+        .filter(|before| before.starts_at != appointment.starts_at || before.calendar_id != appointment.calendar_id)
+        .map_or(Value::Null, |before| {
+            json!({
+                "calendar_id": before.calendar_id,
+                "starts_at": civil::format_rfc3339(before.starts_at),
+                "ends_at": civil::format_rfc3339(before.ends_at),
+            })
+        });
     let (subject, version) = (appointment.id, appointment.version);
-    outbox::emit(tx, Event { kind, subject_kind: "appointment", subject, version, payload })
+    outbox::emit(tx, Event { kind, subject_kind: "appointment", subject, version, payload })?;
+    let before = before.map(state);
+    let change =
+        Change { action: kind, subject_kind: "appointment", subject, before: before.as_ref(), after: Some(&after) };
+    audit::record(tx, change)
 }
 
 fn new_token() -> String {

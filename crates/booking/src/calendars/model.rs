@@ -55,6 +55,8 @@ pub struct OpeningRule {
     pub every_n_weeks: i64,
     /// Parallel counters; rules that overlap add theirs.
     pub capacity: i64,
+    /// Counters besides, which only the office itself may fill.
+    pub internal_capacity: i64,
 }
 
 storage::text_enum! {
@@ -144,6 +146,7 @@ pub(super) mod samples {
             valid_until: None,
             every_n_weeks: 1,
             capacity: 1,
+            internal_capacity: 0,
         }
     }
 

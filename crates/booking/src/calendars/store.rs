@@ -108,6 +108,7 @@ pub fn insert_rule(tx: &mut Tx<'_>, rule: &OpeningRule) -> storage::Result<()> {
             r::valid_until.eq(rule.valid_until.map(Day)),
             r::every_n_weeks.eq(rule.every_n_weeks),
             r::capacity.eq(rule.capacity),
+            r::internal_capacity.eq(rule.internal_capacity),
         ))
         .execute(tx.conn())?;
     Ok(())
@@ -192,6 +193,7 @@ pub fn rules(tx: &mut Tx<'_>, calendar: CalendarId) -> storage::Result<Vec<Openi
             r::valid_until,
             r::every_n_weeks,
             r::capacity,
+            r::internal_capacity,
         ))
         .load(tx.conn())?)
 }

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use kernel::Problem;
 use platform::{
     access::{Caller, CallerKind, policy},
+    audit::{self, Change},
     http::{Answer, Body, IdPath, IdempotencyKey, ProblemBody, Reply, not_found},
     idempotency::{self, InFlight},
 };
@@ -75,6 +76,7 @@ async fn create_hold(
             created_at: tx.now(),
         };
         store::insert(tx, &hold)?;
+        record(tx, "hold.created", id)?;
         let location = format!("/{}/v1/holds/{id}", who.tenant.slug);
         Ok(Reply::created(HoldView::from(hold)).at(location))
     })
@@ -124,10 +126,16 @@ async fn release_hold(caller: Caller, id: IdPath<Hold>, db: Data<Db>) -> Answer 
     db.write(&caller, move |tx| {
         open_hold(tx, id.0, &owner)?;
         calendars::release(tx, id.0.cast())?;
-        store::delete(tx, id.0)
+        store::delete(tx, id.0)?;
+        record(tx, "hold.released", id.0)
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// What is held is in no entry: for a few minutes it says who wants to go where.
+fn record(tx: &mut Tx<'_>, action: &str, subject: HoldId) -> storage::Result<()> {
+    audit::record(tx, Change { action, subject_kind: "hold", subject, before: None, after: None })
 }
 
 /// An open hold of this owner. Anonymous holds are known by their id alone, of which 62 bits are random.

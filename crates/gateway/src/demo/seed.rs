@@ -242,6 +242,7 @@ fn plant_calendars(
                     valid_until: None,
                     every_n_weeks: rule.every_n_weeks,
                     capacity: rule.capacity,
+                    internal_capacity: 0,
                 };
                 calendars::insert_rule(tx, &rule)?;
             }

@@ -37,6 +37,8 @@ storage::text_enum! {
         AppointmentsRead = "appointments:read",
         /// Make, move and cancel appointments.
         AppointmentsWrite = "appointments:write",
+        /// Administer offices, places, services, calendars, their hours and closures.
+        DirectoryWrite = "directory:write",
     }
 }
 

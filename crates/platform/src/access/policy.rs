@@ -129,6 +129,46 @@ pub const fn must_match_version(caller: &Caller) -> bool {
     matches!(caller.kind, CallerKind::Staff(_) | CallerKind::Integration(_))
 }
 
+/// Whether a caller administers the Comune: its offices, services, calendars, settings and staff.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for others than admins.
+pub fn administration(caller: &Caller) -> Result<(), Problem> {
+    match &caller.kind {
+        CallerKind::Anonymous => Err(Problem::new(&UNAUTHENTICATED)),
+        CallerKind::Staff(member) if member.role == StaffRole::Admin => Ok(()),
+        _ => Err(forbidden("this is for the admins of the Comune")),
+    }
+}
+
+/// Whether a caller administers offices, places, services and calendars of the Comune.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for others than admins and systems with
+/// the scope.
+pub fn directory(caller: &Caller) -> Result<(), Problem> {
+    match &caller.kind {
+        CallerKind::Integration(key) if key.has_scope(KeyScope::DirectoryWrite) => Ok(()),
+        CallerKind::Integration(_) => Err(forbidden("the key lacks the scope directory:write")),
+        _ => administration(caller),
+    }
+}
+
+/// Whether a caller decides for an office: when its counters are open, and what its time is kept for.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for others than the office's managers,
+/// the managers of the URP, admins, and systems with the scope.
+pub fn management(caller: &Caller, office: Id<Office>) -> Result<(), Problem> {
+    match &caller.kind {
+        CallerKind::Staff(member) if member.role == StaffRole::Manager => {
+            let theirs = member.central || member.offices.contains(&office);
+            theirs.then_some(()).ok_or_else(|| forbidden("you do not manage this office"))
+        }
+        _ => directory(caller),
+    }
+}
+
 fn forbidden(detail: &str) -> Problem {
     Problem::new(&crate::problems::FORBIDDEN).detail(detail)
 }

@@ -5,7 +5,7 @@ use std::{fmt, fs, io, path::Path};
 use aws_lc_rs::{hmac, rand as csprng};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kernel::TaxCode;
-use storage::{Actor, TenantId};
+use storage::{Actor, Seal, TenantId};
 
 /// Bytes of a secret that is made here.
 const LENGTH: usize = 32;
@@ -75,6 +75,11 @@ impl DeploymentSecret {
             Err(error) => return Err(error.into()),
         }
         Self::read(path)
+    }
+
+    /// The key of what the audit proves.
+    pub fn seal(&self) -> Seal {
+        Seal::new(&self.digest("seal", "audit"))
     }
 
     /// A digest that only this deployment can make. `purpose` keeps one use apart from another.

@@ -144,7 +144,12 @@ async fn holds_ahead_of_time(
 ) {
     let clock = TestClock::at(SystemClock.now());
     clock.advance(AHEAD);
-    let options = DbOptions { read_connections: 1, write_connections: 1, busy_timeout: Duration::from_secs(60) };
+    let options = DbOptions {
+        read_connections: 1,
+        write_connections: 1,
+        busy_timeout: Duration::from_secs(60),
+        seal: tests::seal(),
+    };
     let db = Db::open(&Target::parse(&database).unwrap(), &options, Arc::new(clock)).unwrap();
     let tenant = desk.world.tenant.clone();
     let mut once = Some((taken, may_go_on));
