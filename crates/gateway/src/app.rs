@@ -1,5 +1,7 @@
 //! The application: what the crates serve, wired to what they need.
 
+use std::sync::Arc;
+
 use actix_web::{
     App, Error,
     body::MessageBody,
@@ -20,7 +22,11 @@ use utoipa_actix_web::{AppExt, scope};
 
 use crate::{
     logging::RequestSpan,
-    middleware::{catch_panics, head_as_get, speak_problems},
+    middleware::{
+        catch_panics, head_as_get,
+        limits::{Limits, count_address, count_caller},
+        speak_problems,
+    },
     openapi, pages,
     pages::SharedContract,
 };
@@ -34,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) max_body: usize,
     pub(crate) in_flight: InFlight,
     pub(crate) contract: SharedContract,
+    pub(crate) limits: Arc<Limits>,
 }
 
 /// Builds the application of one worker.
@@ -56,12 +63,21 @@ pub(crate) fn build(
         .app_data(Data::new(shared.in_flight.clone()))
         .app_data(Data::new(MaxBody(shared.max_body)))
         .app_data(Data::from(shared.contract.clone()))
+        .app_data(Data::from(Arc::clone(&shared.limits)))
         .map(|app| app.configure(pages::routes))
-        .service(scope::scope("/{comune}/v1").wrap(from_fn(identify)).configure(openapi::routes))
+        .service(
+            scope::scope("/{comune}/v1")
+                // Personal data is nobody's to keep on the way; what may be kept says so itself.
+                .wrap(DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store")))
+                .wrap(from_fn(count_caller))
+                .wrap(from_fn(identify))
+                .configure(openapi::routes),
+        )
         .map(|app| app.default_service(web::route().to(pages::nothing_here)))
         .split_for_parts();
     app.wrap(from_fn(head_as_get))
         .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
+        .wrap(from_fn(count_address))
         .wrap(from_fn(catch_panics))
         .wrap(from_fn(speak_problems))
         .wrap(TracingLogger::<RequestSpan>::new())

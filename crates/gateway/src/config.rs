@@ -1,5 +1,7 @@
 //! Every setting, with its default; docs/configuration.md says the same in a table.
 
+mod limits;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use figment::{
@@ -15,12 +17,16 @@ use platform::access::{
 use serde::{Deserialize, Serialize};
 use storage::{DbOptions, Seal, Target};
 
+pub use limits::{ForwardedHeader, LimitsConfig, Network};
+
 /// The settings of the server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// How it listens.
     pub server: ServerConfig,
+    /// How often one may call.
+    pub limits: LimitsConfig,
     /// Where its data is.
     pub database: DatabaseConfig,
     /// What it logs.
@@ -45,6 +51,10 @@ pub struct ServerConfig {
     pub shutdown_timeout_seconds: u64,
     /// The largest request body.
     pub max_body_bytes: usize,
+    /// Reverse proxies that are believed when they say from which address a request comes.
+    pub trusted_proxies: Vec<Network>,
+    /// The header in which they say so.
+    pub forwarded_header: ForwardedHeader,
 }
 
 impl Default for ServerConfig {
@@ -55,6 +65,8 @@ impl Default for ServerConfig {
             workers: 0,
             shutdown_timeout_seconds: 30,
             max_body_bytes: 1_048_576,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
         }
     }
 }

@@ -1,18 +1,21 @@
 //! What goes on beside the requests: tidying. Nothing depends on it having run.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use platform::{idempotency, tenants};
 use storage::{Db, Scope};
+
+use crate::middleware::limits::Limits;
 
 /// How often expired holds and kept answers are removed.
 const EVERY: Duration = Duration::from_secs(300);
 
 /// Tidies for as long as the server runs.
-pub(crate) async fn tidy(db: Db) {
+pub(crate) async fn tidy(db: Db, limits: Arc<Limits>) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
+        limits.sweep();
         tidy_once(&db).await;
     }
 }

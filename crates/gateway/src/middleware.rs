@@ -1,5 +1,8 @@
 //! What every request goes through: refusals told properly, panics caught, the request's id sent back.
 
+mod address;
+pub(crate) mod limits;
+
 use std::panic::AssertUnwindSafe;
 
 use actix_web::{
@@ -18,8 +21,10 @@ use platform::{
 use storage::problems::INTERNAL_ERROR;
 use tracing_actix_web::RequestId;
 
+use self::limits::Standing;
+
 /// Tells every refusal as problem+json in the reader's language with the request's id, also those of
-/// the framework, and adds `Request-Id` to every answer.
+/// the framework, and adds `Request-Id` to every answer, and where the caller stands with their limits.
 pub(crate) async fn speak_problems(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -28,9 +33,12 @@ pub(crate) async fn speak_problems(
     let lang = header.map(Lang::negotiate).unwrap_or_default();
     let id = req.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default();
     let query = req.query_string().to_owned();
+    let told = limits::Told::place(&req);
     let response = match next.call(req).await {
         Ok(response) => response.map_into_boxed_body(),
-        Err(error) => return Err(Told { problem: of_error(&error), lang, id }.into()),
+        Err(error) => {
+            return Err(Told { problem: of_error(&error), lang, id, standing: told.standing() }.into());
+        }
     };
     let mut response = match of_response(&response) {
         Some(problem) => response.into_response(problem_response(&problem, lang, Some(&id))),
@@ -42,6 +50,9 @@ pub(crate) async fn speak_problems(
     }
     if let Ok(value) = header::HeaderValue::from_str(&id) {
         response.headers_mut().insert(header::HeaderName::from_static("request-id"), value);
+    }
+    if let Some(standing) = told.standing() {
+        standing.tell(response.headers_mut());
     }
     Ok(response)
 }
@@ -114,6 +125,7 @@ struct Told {
     problem: Problem,
     lang: Lang,
     id: String,
+    standing: Option<Standing>,
 }
 
 impl std::fmt::Display for Told {
@@ -131,6 +143,9 @@ impl ResponseError for Told {
         let mut response = problem_response(&self.problem, self.lang, Some(&self.id));
         if let Ok(value) = header::HeaderValue::from_str(&self.id) {
             response.headers_mut().insert(header::HeaderName::from_static("request-id"), value);
+        }
+        if let Some(standing) = self.standing {
+            standing.tell(response.headers_mut());
         }
         response
     }

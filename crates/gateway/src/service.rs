@@ -17,6 +17,7 @@ use crate::{
     app::{self, Shared},
     config::{Config, ConfigError},
     jobs,
+    middleware::limits::Limits,
     pages::Contract,
 };
 
@@ -113,7 +114,9 @@ pub(crate) async fn serve(
     let providers = providers.collect::<Result<Vec<_>, _>>()?;
     let keys = HttpKeySource::new().map_err(|error| StartError::Client(error.to_string()))?;
     let tokens = TokenVerifier::new(providers, Arc::new(keys), Arc::clone(db.clock()))?;
+    let limits = Arc::new(Limits::new(config));
     let shared = Shared {
+        limits: Arc::clone(&limits),
         access: Access {
             tenants: TenantDirectory::new(db.clone()),
             tokens: Arc::new(tokens),
@@ -137,7 +140,7 @@ pub(crate) async fn serve(
     }
     let address = server.addrs().first().copied().unwrap_or(config.server.listen);
     let running = server.run();
-    let tidying = tokio::spawn(jobs::tidy(db));
+    let tidying = tokio::spawn(jobs::tidy(db, limits));
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
         std::fs::write(path, format!("{address}\n"))?;

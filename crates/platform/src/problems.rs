@@ -73,4 +73,8 @@ kernel::problems! {
         it: "Servizio sospeso per questo Comune", en: "Service suspended for this Comune", de: "Dienst für diese Gemeinde ausgesetzt",
         about: "The deployment has suspended this Comune. Its data is kept.",
     }
+    RATE_LIMITED = 429 "rate-limited" {
+        it: "Troppe richieste", en: "Too many requests", de: "Zu viele Anfragen",
+        about: "This caller, or this address, has sent more requests than it may; `detail` says which limit it was. Nothing was done. Repeat after `Retry-After` seconds. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` tell on every answer where the caller stands.",
+    }
 }

@@ -16,6 +16,7 @@ mod crowd;
 mod habits;
 mod idempotency;
 mod ledger;
+mod limits;
 mod mint;
 mod refusals;
 mod rows;

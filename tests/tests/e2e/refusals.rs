@@ -2,6 +2,7 @@
 
 mod callers;
 mod changes;
+mod limits;
 mod places;
 mod requests;
 mod times;
@@ -64,6 +65,7 @@ fn every_refusal_of_the_tables_is_provoked() {
         times::KINDS,
         places::KINDS,
         places::BUSY,
+        limits::KINDS,
     ];
     let provoked: BTreeSet<_> = lists.concat().into_iter().map(|kind| kind.slug).collect();
     let excused: BTreeSet<_> = ELSEWHERE.iter().map(|(slug, _)| *slug).collect();

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use storage::{Db, Scope, migrate};
 
 use crate::{
-    config::{Config, Flags, LogConfig, LogFormat, ProviderConfig},
+    config::{Config, Flags, LimitsConfig, LogConfig, LogFormat, ProviderConfig},
     logging,
     service::{self, StartError},
     terminal::say,
@@ -81,6 +81,8 @@ fn defaults(data: &Path, port: u16) -> Config {
     config.server.listen = SocketAddr::from(([127, 0, 0, 1], port));
     config.server.secret_file = Some(data.join("secret.key"));
     config.database.url = Some(format!("sqlite:{}", data.join("sportello.sqlite").display()));
+    // One machine plays a whole town; `SPORTELLO_LIMITS__…` still says otherwise.
+    config.limits = LimitsConfig::all(10_000_000, 1_000_000);
     config.log = LogConfig { format: LogFormat::Text, level: "warn".to_owned() };
     let provider = |name: &str, kind, issuer: &str| ProviderConfig {
         name: name.to_owned(),

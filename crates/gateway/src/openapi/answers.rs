@@ -29,7 +29,7 @@ type Refusal = (&'static str, &'static str, fn(&Facts) -> bool);
 ///
 /// 401 and 403 are everybody's: a token that is sent is checked also where none is needed, and may
 /// be bad, or good and of somebody whom this Comune does not know.
-const REFUSALS: [Refusal; 18] = [
+const REFUSALS: [Refusal; 19] = [
     ("400", "malformed-body", |facts| facts.body),
     ("400", "idempotency-key-required", |facts| facts.idempotency_key_required),
     ("400", "invalid-header", |facts| facts.idempotency_key || facts.if_match),
@@ -44,6 +44,7 @@ const REFUSALS: [Refusal; 18] = [
     ("422", "invalid-query", |facts| facts.query),
     ("422", "idempotency-key-reused", |facts| facts.idempotency_key),
     ("428", "precondition-required", |facts| facts.if_match_required),
+    ("429", "rate-limited", |_| true),
     ("500", "internal-error", |_| true),
     ("503", "storage-busy", |_| true),
     ("503", "identity-unavailable", |_| true),
@@ -69,7 +70,7 @@ fn reason(status: &str) -> (&'static str, &'static str) {
         "415" => ("UnsupportedMediaType", "The body is of a media type that this call does not read."),
         "422" => ("Unprocessable", "A part of the request is not acceptable; `errors` says which."),
         "428" => ("PreconditionRequired", "`If-Match` is missing."),
-        "429" => ("TooManyRequests", "Too many requests."),
+        "429" => ("TooManyRequests", "Too many requests: try again after `Retry-After` seconds."),
         "500" => ("InternalError", "A fault of the server; quote the `Request-Id`."),
         "503" => ("Unavailable", "The server cannot answer now: try again after `Retry-After` seconds."),
         other if other.starts_with('2') => ("Success", "Done."),
@@ -158,7 +159,46 @@ fn told(lead: &str, slugs: &[&str]) -> String {
     format!("{lead}{}.", slugs.join(", "))
 }
 
-/// Gives a declared answer what it lacks, and takes from it the headers that it cannot declare yet.
+/// The headers that answers have in common: by name, the shared header's name and what it says.
+const HEADERS: [(&str, &str, &str); 7] = [
+    ("RateLimit-Limit", "RateLimitLimit", "How many requests this caller may send at once after a pause."),
+    ("RateLimit-Remaining", "RateLimitRemaining", "How many of them are left."),
+    (
+        "RateLimit-Reset",
+        "RateLimitReset",
+        "Seconds until all of them are there again; with 429, as `Retry-After`, until the next one is.",
+    ),
+    ("Retry-After", "RetryAfter", "Seconds after which to try again."),
+    (
+        "Cache-Control",
+        "CacheControl",
+        "`no-store`, unless the answer may be kept: then how long (`max-age`) and by whom (`private`, `public`).",
+    ),
+    ("ETag", "ETag", "The version, to be sent back as `If-Match` with a change."),
+    ("Location", "Location", "The address of what was made."),
+];
+
+/// Which of them an answer with this status and description has.
+fn headers_of(status: &str, text: &str) -> impl Iterator<Item = (&'static str, Value)> {
+    let succeeds = status.starts_with('2');
+    let is_counted = succeeds || status.starts_with('4');
+    let waits = ["429", "503"].contains(&status);
+    // A handler that says "`ETag` is set" has said enough.
+    let says = |name: &str| succeeds && text.contains(&format!("`{name}`"));
+    let has: Vec<_> = HEADERS
+        .into_iter()
+        .filter(|(name, ..)| match *name {
+            "Retry-After" => waits,
+            "Cache-Control" => succeeds,
+            "ETag" | "Location" => says(name),
+            _ => is_counted,
+        })
+        .map(|(name, shared, _)| (name, json!({ "$ref": format!("#/components/headers/{shared}") })))
+        .collect();
+    has.into_iter()
+}
+
+/// Gives a declared answer what it lacks.
 fn finish_response(status: &str, response: &mut Map<String, Value>) {
     let refused = status.starts_with(['4', '5']);
     let mut text = match response.get("description").and_then(Value::as_str) {
@@ -168,18 +208,14 @@ fn finish_response(status: &str, response: &mut Map<String, Value>) {
     if !text.ends_with(['.', '!', '?', ':', ';']) {
         text.push('.');
     }
-    if status.starts_with(['2', '4']) && status != "429" {
-        for (name, header) in taken(response, "headers") {
-            let about = header.get("description").and_then(Value::as_str).map(|about| about.trim_end_matches('.'));
-            text.push_str(&about.map_or(format!(" Header `{name}`."), |about| format!(" Header `{name}`: {about}.")));
-        }
+    let mut headers = taken(response, "headers");
+    for (name, header) in headers_of(status, &text) {
+        headers.entry(name).or_insert(header);
     }
-    response.insert("description".into(), text.into());
-    if status == "503" {
-        let mut headers = taken(response, "headers");
-        headers.entry("Retry-After").or_insert_with(retry_after);
+    if !headers.is_empty() {
         response.insert("headers".into(), Value::Object(headers));
     }
+    response.insert("description".into(), text.into());
     if refused {
         let mut content = taken(response, "content");
         if let Some(body) = content.remove("application/json") {
@@ -205,14 +241,19 @@ fn problem() -> Value {
     json!({ "schema": { "$ref": "#/components/schemas/Problem" } })
 }
 
-fn retry_after() -> Value {
-    json!({
-        "description": "Seconds after which to try again.",
-        "schema": { "type": "integer", "format": "int32", "minimum": 0, "maximum": 86400 },
-    })
+/// A header that is sent with every answer that declares it.
+fn header(name: &str, about: &str) -> Value {
+    let number = |maximum: u32| json!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": maximum });
+    let schema = match name {
+        "Retry-After" => number(86_400),
+        name if name.starts_with("RateLimit-") => number(u32::MAX),
+        "Location" => json!({ "type": "string", "format": "uri-reference", "maxLength": 500 }),
+        _ => json!({ "type": "string", "maxLength": 200 }),
+    };
+    json!({ "description": about, "required": true, "schema": schema })
 }
 
-/// Adds the security scheme, the shared answers and the shape of a problem.
+/// Adds the security scheme, the shared answers, their headers and the shape of a problem.
 pub(super) fn add_shared(components: &mut Map<String, Value>) {
     components.insert(
         "securitySchemes".into(),
@@ -229,6 +270,11 @@ pub(super) fn add_shared(components: &mut Map<String, Value>) {
         responses.insert(reason(status).0.into(), refusal(status, &slugs_of(status)));
     }
     components.insert("responses".into(), Value::Object(responses));
+    let mut headers = taken(components, "headers");
+    for (name, shared, about) in HEADERS {
+        headers.insert(shared.into(), header(name, about));
+    }
+    components.insert("headers".into(), Value::Object(headers));
     let mut schemas = taken(components, "schemas");
     schemas.insert("Problem".into(), problem_schema());
     schemas.insert("FieldError".into(), field_error_schema());
@@ -323,14 +369,14 @@ mod tests {
     #[test]
     fn an_operation_can_give_the_refusals_its_shape_leads_to() {
         for (path, method, expected) in [
-            ("/status", "get", "200 401 403 404 500 503"),
-            ("/offices", "get", "200 401 403 404 422 500 503"),
-            ("/appointments", "get", "200 401 403 404 422 500 503"),
-            ("/appointments", "post", "201 400 401 403 404 409 413 415 422 500 503"),
-            ("/appointments/{appointment_id}/rescheduling", "post", "200 400 401 403 404 412 413 415 422 500 503"),
-            ("/offices/{office_id}", "patch", "200 400 401 403 404 412 413 415 422 428 500 503"),
-            ("/holds/{hold_id}", "delete", "204 401 403 404 500 503"),
-            ("/tenants", "get", "200 401 403 500 503"),
+            ("/status", "get", "200 401 403 404 429 500 503"),
+            ("/offices", "get", "200 401 403 404 422 429 500 503"),
+            ("/appointments", "get", "200 401 403 404 422 429 500 503"),
+            ("/appointments", "post", "201 400 401 403 404 409 413 415 422 429 500 503"),
+            ("/appointments/{appointment_id}/rescheduling", "post", "200 400 401 403 404 412 413 415 422 429 500 503"),
+            ("/offices/{office_id}", "patch", "200 400 401 403 404 412 413 415 422 428 429 500 503"),
+            ("/holds/{hold_id}", "delete", "204 401 403 404 429 500 503"),
+            ("/tenants", "get", "200 401 403 429 500 503"),
         ] {
             let responses = responses(path, method);
             let mut statuses: Vec<_> = responses.as_object().unwrap().keys().map(String::as_str).collect();
@@ -354,10 +400,23 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_told_in_words() {
-        let created = &responses("/appointments", "post")["201"];
-        assert_eq!(created["description"], "Booked. Header `ETag`: Its version. Header `Location`.");
-        assert_eq!(created.get("headers"), None);
+    fn answers_declare_the_headers_that_are_sent() {
+        let names = |response: &Value| {
+            let headers = response["headers"].as_object().into_iter().flatten();
+            headers.map(|(name, _)| name.clone()).collect::<Vec<_>>().join(" ")
+        };
+        let booked = responses("/appointments", "post");
+        let counted = "RateLimit-Limit RateLimit-Remaining RateLimit-Reset";
+        assert_eq!(names(&booked["201"]), format!("Cache-Control ETag Location {counted}"));
+        assert_eq!(booked["201"]["headers"]["ETag"]["description"], "Its version", "what the handler says stays");
+        assert_eq!(names(&booked["409"]), counted);
+        let shared = finish(sample())["components"]["responses"].clone();
+        assert_eq!(names(&shared["TooManyRequests"]), format!("{counted} Retry-After"));
+        assert_eq!(names(&shared["Unauthenticated"]), counted);
+        assert_eq!(names(&shared["InternalError"]), "");
+        assert_eq!(names(&shared["Unavailable"]), "Retry-After");
+        let mentioned = headers_of("200", "Moved. `ETag` is set.").map(|(name, _)| name).collect::<Vec<_>>();
+        assert!(mentioned.contains(&"ETag") && !mentioned.contains(&"Location"), "{mentioned:?}");
     }
 
     #[test]
@@ -367,7 +426,7 @@ mod tests {
         assert_eq!(booked["409"]["content"], json!({ PROBLEM_JSON: problem() }));
         assert_eq!(booked["503"], json!({ "$ref": "#/components/responses/Unavailable" }));
         let down = &responses("/status", "get")["503"];
-        assert_eq!(down["headers"]["Retry-After"]["schema"]["type"], "integer");
+        assert_eq!(down["headers"]["Retry-After"]["$ref"], "#/components/headers/RetryAfter");
         assert_eq!(down["content"], json!({ PROBLEM_JSON: problem() }));
     }
 }

@@ -186,6 +186,7 @@ impl<'a> Report<'a> {
     fn responses(&mut self, pointer: &str, operation: &'a Value) {
         let responses = part(operation, "responses");
         self.demand(members(responses).any(|(status, _)| status.starts_with('2')), pointer, "must be able to succeed");
+        self.demand(!part(responses, "429").is_null(), pointer, "must declare 429");
         for (status, response) in members(responses) {
             let pointer = below(&below(pointer, "responses"), status);
             let response = self.resolved(response);
@@ -207,10 +208,11 @@ impl<'a> Report<'a> {
             }
             let limited = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"];
             let all = limited.iter().all(|name| !part(headers, name).is_null());
-            let free = headers.is_null() || status == "429" || !status.starts_with(['2', '4']);
-            self.demand(free || all, &pointer, "declared headers oblige to the RateLimit ones");
-            let waits = ["503"].contains(&status) && part(headers, "Retry-After").is_null();
-            self.demand(!waits, &pointer, "must declare Retry-After");
+            self.demand(all || !status.starts_with(['2', '4']), &pointer, "must declare the RateLimit headers");
+            let waits = !["429", "503"].contains(&status) || !part(headers, "Retry-After").is_null();
+            self.demand(waits, &pointer, "must declare Retry-After");
+            let kept = !part(headers, "Cache-Control").is_null();
+            self.demand(kept || !status.starts_with('2'), &pointer, "must declare Cache-Control");
             self.demand(members(headers).all(|(name, _)| is_train_case(name)), &pointer, "headers are Train-Case");
         }
     }
@@ -395,6 +397,9 @@ mod tests {
             ((format!("{booking}/responses/404"), json!({ "description": "" })), "must be described"),
             ((format!("{booking}/responses/503"), json!({ "description": "x" })), "Retry-After"),
             ((format!("{booking}/responses/201/headers"), json!({ "ETag": {} })), "RateLimit"),
+            ((format!("{booking}/responses/201/headers"), json!({ "ETag": {} })), "Cache-Control"),
+            ((format!("{booking}/responses/429"), json!({ "description": "x" })), "Retry-After"),
+            ((format!("{booking}/responses"), json!({})), "must declare 429"),
             (
                 (format!("{booking}/responses/201/content/text~1json"), json!({ "schema": { "type": "array" } })),
                 "an object",

@@ -8,8 +8,9 @@
 //! - **Refusals.** `(status = 409, description = "The seat is taken: `slot-taken`.")` is enough: the
 //!   problem body is added. A refusal that comes from around the handlers (see [`answers`]) need
 //!   not be declared; where its status is declared for another reason, its slug is added to the text.
-//! - **Headers of answers** may be declared; they are told in the description instead, because a
-//!   declared header obliges to the three `RateLimit` ones, and nothing sends those yet.
+//! - **Headers of answers** that all have (`RateLimit-…`, `Cache-Control`, `Retry-After`) are declared
+//!   here. "`ETag` is set", "`Location` is set" in a description declares those too; other headers are
+//!   declared by the handler.
 //! - **Texts.** The first paragraph of the doc comment is the summary, the rest the description;
 //!   without a rest the summary serves for both.
 //! - **Tags.** One for each operation, described in [`TAGS`]. `platform` puts a path under
@@ -37,6 +38,7 @@ Every Comune has its own address, `/{comune}/v1`, and sees only what is its own.
 - What changes carries a `version` and answers an `ETag`; pass it in `If-Match`.
 - `Idempotency-Key` makes a call safe to repeat: the same key and body get the stored answer.
 - Every answer carries a `Request-Id`; quote it when you ask for help.
+- Every answer tells in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` how many more you may ask for.
 - `Accept-Language` chooses the language of titles: `it`, `en` or `de`.";
 
 /// The groups of operations, in reading order.

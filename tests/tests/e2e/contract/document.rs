@@ -126,13 +126,14 @@ impl Contract {
         let response = self.resolved(response);
         let told = response["description"].as_str().expect("a description");
         assert!(answer.header("request-id").is_some(), "{operation}: no Request-Id: {answer}");
-        for header in ["ETag", "Location"] {
-            if told.contains(&format!("`{header}`")) {
-                assert!(answer.header(header).is_some(), "{operation}: no {header}: {answer}");
-            }
-        }
-        if response.get("headers").is_some_and(|headers| headers.get("Retry-After").is_some()) {
-            assert!(answer.header("retry-after").is_some(), "{operation}: no Retry-After: {answer}");
+        for (name, header) in response.get("headers").and_then(Value::as_object).into_iter().flatten() {
+            let header = self.resolved(header);
+            let Some(sent) = answer.header(name) else {
+                assert!(header["required"] != true, "{operation}: no {name}: {answer}");
+                continue;
+            };
+            let sent = if header["schema"]["type"] == "integer" { sent.parse().expect(name) } else { json!(sent) };
+            assert!(self.accepts(&header["schema"], &sent), "{operation}: {name} is {sent}: {answer}");
         }
         let Some(content) = response.get("content") else {
             assert!(answer.text.is_empty(), "{operation}: a body that is not declared: {answer}");
@@ -161,7 +162,14 @@ impl Contract {
 fn what_is_not_declared_is_found() {
     let contract = Contract::committed();
     let answer = |status: u16, media_type: &str, body: Value| {
-        let headers = [("content-type", media_type), ("request-id", "x")];
+        let headers = [
+            ("content-type", media_type),
+            ("request-id", "x"),
+            ("cache-control", "no-store"),
+            ("ratelimit-limit", "60"),
+            ("ratelimit-remaining", "59"),
+            ("ratelimit-reset", "1"),
+        ];
         let headers =
             headers.into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         Answer { line: "GET /status".to_owned(), status, headers, text: body.to_string(), body }
@@ -176,6 +184,14 @@ fn what_is_not_declared_is_found() {
     assert!(breaks(answer(404, "application/problem+json", refusal("forbidden"))), "another kind of refusal");
     assert!(breaks(answer(409, "application/problem+json", refusal("not-found"))), "another status");
     assert!(breaks(answer(200, "text/plain", up.clone())), "another media type");
+    for name in ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "cache-control"] {
+        let mut silent = answer(200, "application/json", up.clone());
+        silent.headers.remove(name);
+        assert!(breaks(silent), "{name} is declared and not sent");
+    }
+    let mut soon = answer(200, "application/json", up.clone());
+    soon.headers.insert("ratelimit-reset", "soon".parse().unwrap());
+    assert!(breaks(soon), "another form of a header");
     let mut more = up.clone();
     more["more"] = json!(1);
     assert!(breaks(answer(200, "application/json", more)), "another member");
