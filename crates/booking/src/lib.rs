@@ -9,6 +9,7 @@
 
 pub mod appointments;
 pub mod calendars;
+pub mod feeds;
 pub mod holds;
 pub mod offers;
 pub mod problems;
@@ -30,6 +31,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     calendars::routes::routes(cfg);
     holds::routes::routes(cfg);
     appointments::routes::routes(cfg);
+    feeds::routes::routes(cfg);
 }
 
 /// Tidies what has expired in one Comune. Nothing depends on it having run.

@@ -185,6 +185,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    calendar_feeds (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        calendar_id -> Uid,
+        label -> Text,
+        code_hash -> Text,
+        created_at -> Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     calendars,
     service_calendars,

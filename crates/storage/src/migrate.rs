@@ -47,6 +47,7 @@ migrations![
     "2026-11-24_booking_appointments",
     "2026-11-25_platform_trust",
     "2026-11-25_booking_internal_capacity",
+    "2026-11-25_booking_calendar_feeds",
 ];
 
 /// Why the schema could not be brought up to date.

@@ -19,6 +19,7 @@ mod ledger;
 mod limits;
 mod mint;
 mod refusals;
+mod reports;
 mod rows;
 mod shutdown;
 mod smoke;

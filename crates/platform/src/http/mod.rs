@@ -7,7 +7,7 @@ mod reply;
 
 pub use body::{Body, MaxBody};
 pub use params::{
-    IdPath, IdempotencyKey, IfMatch, Language, MaybeIdempotencyKey, Params, bad_query, paging, sane_date,
+    IdPair, IdPath, IdempotencyKey, IfMatch, Language, MaybeIdempotencyKey, Params, bad_query, paging, sane_date,
 };
 pub use refusal::{ProblemBody, Refused, not_found, problem_response};
 pub use reply::{Answer, NextPage, Reply, Written};

@@ -29,6 +29,24 @@ impl<T: 'static> FromRequest for IdPath<T> {
     }
 }
 
+/// The last two ids of the path, the outer one first.
+#[derive(Debug, Clone, Copy)]
+pub struct IdPair<A, B>(pub Id<A>, pub Id<B>);
+
+impl<A: 'static, B: 'static> FromRequest for IdPair<A, B> {
+    type Error = Refused;
+    type Future = Ready<Result<Self, Refused>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let ids: Vec<&str> = req.match_info().iter().map(|(_, value)| value).collect();
+        let pair = match ids.as_slice() {
+            [.., outer, inner] => outer.parse().ok().zip(inner.parse().ok()),
+            _ => None,
+        };
+        ready(pair.map(|(outer, inner)| Self(outer, inner)).ok_or_else(|| not_found().into()))
+    }
+}
+
 /// A query string, read whole: an unknown parameter is refused, like an unknown field.
 #[derive(Debug)]
 pub struct Params<T>(pub T);

@@ -1,0 +1,3 @@
+//! What leaves for other programs: calendar files, feeds.
+
+mod ical;
