@@ -31,6 +31,7 @@ pub(super) struct Operation<'c> {
     pub(super) id: &'c str,
     pub(super) method: Method,
     pub(super) path: &'c str,
+    pub(super) tag: &'c str,
     /// It answers callers without a token.
     pub(super) anonymous: bool,
     /// It tells callers by their token.
@@ -39,6 +40,10 @@ pub(super) struct Operation<'c> {
     pub(super) parameters: Vec<&'c Value>,
     /// The schema of its JSON body.
     pub(super) body: Option<&'c Value>,
+    /// The media type of its body.
+    pub(super) media: &'c str,
+    /// The statuses it has when it does what it is for.
+    pub(super) successes: Vec<u16>,
     responses: &'c Value,
 }
 
@@ -76,16 +81,20 @@ impl Contract {
         let security = operation["security"].as_array().expect("security");
         let is_free = |alternative: &Value| alternative.as_object().is_some_and(serde_json::Map::is_empty);
         let parameters = operation.get("parameters").and_then(Value::as_array);
-        let body =
-            operation.get("requestBody").map(|body| &self.resolved(body)["content"]["application/json"]["schema"]);
+        let content = operation.get("requestBody").and_then(|body| self.resolved(body)["content"].as_object());
+        let content = content.and_then(|content| content.iter().next());
+        let statuses = operation["responses"].as_object().expect("responses").keys();
         Operation {
             id,
             path,
+            tag: operation["tags"][0].as_str().expect("a tag"),
             method: method.to_uppercase().parse().expect("a method"),
             anonymous: security.iter().any(is_free),
             takes_a_token: !security.iter().all(is_free),
             parameters: parameters.into_iter().flatten().map(|parameter| self.resolved(parameter)).collect(),
-            body,
+            body: content.map(|(_, media)| &media["schema"]),
+            media: content.map_or("application/json", |(media, _)| media),
+            successes: statuses.filter_map(|status| status.parse().ok()).filter(|status| *status < 300).collect(),
             responses: &operation["responses"],
         }
     }

@@ -1,0 +1,307 @@
+//! Where samples are played: an office, who calls there, and how what a request is about comes to be.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use jiff::Span;
+use kernel::civil;
+use platform::access::{
+    keys::{KeyKind, KeyScope},
+    staff::{self, StaffRole},
+};
+use reqwest::header::CONTENT_TYPE;
+use serde_json::Value;
+use tests::{Answer, Client, Server, client::Call};
+
+use super::{
+    NOBODY,
+    document::Contract,
+    samples::{CALLERS, STRANGERS, Samples, Variant},
+};
+use crate::{
+    mint, rows,
+    world::{Desk, Plan, World},
+};
+
+/// Times by the quarter of an hour from 8 to 18.
+const TIMES_A_DAY: u32 = 40;
+/// Days on which something may be booked; the days after them are quiet.
+const BUSY_DAYS: u32 = 200;
+/// The first of them: nobody is too late for it.
+const FIRST_DAY: u32 = 3;
+
+/// An office, its own things, and the callers as they are seen from there.
+#[derive(Debug, Clone)]
+pub(super) struct Stage {
+    pub(super) desk: Desk,
+    callers: Arc<BTreeMap<String, Client>>,
+    /// Seen from the other office: `here` and `elsewhere`, `owner` and `other` change places.
+    mirrored: bool,
+}
+
+/// A request that can be sent.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) operation: String,
+    /// Who sends it, unless somebody else is to.
+    pub(super) by: String,
+    /// What stands in its path, in order.
+    pub(super) path: Vec<String>,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Option<Value>,
+}
+
+impl Stage {
+    /// Two offices of the demo's Comune, and one of another Comune that calls itself so.
+    pub(super) async fn set(server: &Server, neighbour: &str) -> [Self; 3] {
+        let (here, elsewhere, callers) = cast(server, &World::of(server).await).await;
+        let (there, _, foreigners) = cast(server, &World::another(server, neighbour).await).await;
+        let mut all = callers;
+        let visitor = server.anonymous();
+        let base = format!("{}/{}/v1", server.base_url(), server.credentials().tenant);
+        let abroad = |name: &str, role: &str| (name.to_owned(), foreigners[role].at(&base));
+        all.extend([
+            abroad("foreign_citizen", "citizen_owner"),
+            abroad("foreign_staff", "admin"),
+            abroad("foreign_key", "integration"),
+            abroad("foreign_device", "device_here"),
+        ]);
+        let slug = &server.credentials().tenant;
+        all.insert("staff_not_enrolled".into(), visitor.with_token(mint::staff(server, slug, "never-enrolled")));
+        all.insert("made_up_token".into(), visitor.with_token("nonsense"));
+        all.insert("made_up_key".into(), visitor.with_token(format!("spk_000000000000_{}", "A".repeat(43))));
+        let all = Arc::new(all);
+        [
+            Self { desk: here, callers: Arc::clone(&all), mirrored: false },
+            Self { desk: elsewhere, callers: all, mirrored: true },
+            Self { desk: there, callers: Arc::new(foreigners), mirrored: false },
+        ]
+    }
+
+    /// A caller by name; `scope` is the one that the operation needs.
+    pub(super) fn caller(&self, name: &str, scope: Option<&str>) -> &Client {
+        let name = if self.mirrored { mirrored(name) } else { name.to_owned() };
+        let name = match name.as_str() {
+            "integration_only" => {
+                scope.map_or_else(|| "integration_scopeless".to_owned(), |scope| format!("only {scope}"))
+            }
+            "integration_without" => scope.map_or_else(|| "integration".to_owned(), |scope| format!("without {scope}")),
+            _ => name,
+        };
+        self.callers.get(&name).unwrap_or_else(|| panic!("no caller {name}: is there such a scope?"))
+    }
+
+    /// Makes what a request is about: the answer to the maker's own sample.
+    pub(super) async fn make(&self, samples: &Samples, contract: &Contract, of: &str, by: &str) -> Answer {
+        let request = self.prepare(samples, contract, of, &samples.request(of)).await;
+        let answer = request.send(contract, self.caller(by, samples.of(of).scope.as_deref())).await;
+        assert!((200..300).contains(&answer.status), "{of} by {by}: {answer}");
+        answer
+    }
+
+    /// Makes what a request is about, and the request.
+    pub(super) async fn prepare(&self, samples: &Samples, contract: &Contract, id: &str, request: &Variant) -> Request {
+        let made = match samples.maker(request) {
+            Some((of, by)) => Some(Box::pin(self.make(samples, contract, &of, &by)).await),
+            None => None,
+        };
+        self.request(contract, id, request, made.as_ref())
+    }
+
+    /// The request about what was made.
+    pub(super) fn request(&self, contract: &Contract, id: &str, request: &Variant, made: Option<&Answer>) -> Request {
+        let operation = contract.operation(id);
+        let names: Vec<&str> = operation.path.split('/').filter_map(parameter).collect();
+        let mut path = Vec::new();
+        for (n, name) in names.iter().enumerate() {
+            let template = request.path.get(*name).cloned().unwrap_or_else(|| {
+                let last = n + 1 == names.len();
+                let own = name.trim_end_matches("_id");
+                if last && made.is_some() { "{made}".to_owned() } else { format!("{{{own}}}") }
+            });
+            path.push(self.filled_text(&template, made));
+        }
+        let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let query = request.query.iter().map(|(name, value)| (name.clone(), text(self.filled(value, made)))).collect();
+        let body = request.body.as_ref().map(|body| self.filled(body, made));
+        Request { operation: id.to_owned(), by: request.by.clone(), path, query, body }
+    }
+
+    fn filled(&self, template: &Value, made: Option<&Answer>) -> Value {
+        match template {
+            Value::String(text) => match text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+                Some(name) if !name.contains('{') => self.value(name, made),
+                _ => self.filled_text(text, made).into(),
+            },
+            Value::Array(items) => items.iter().map(|item| self.filled(item, made)).collect(),
+            Value::Object(members) => {
+                members.iter().map(|(name, value)| (name.clone(), self.filled(value, made))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn filled_text(&self, template: &str, made: Option<&Answer>) -> String {
+        let mut filled = String::new();
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, tail) = after.split_once('}').unwrap_or_else(|| panic!("no }} in {template}"));
+            let value = self.value(name, made);
+            filled.push_str(before);
+            filled.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            rest = tail;
+        }
+        filled + rest
+    }
+
+    /// What `{name}` stands for in a sample.
+    fn value(&self, name: &str, made: Option<&Answer>) -> Value {
+        static TIMES: AtomicU32 = AtomicU32::new(0);
+        static QUIET: AtomicU32 = AtomicU32::new(0);
+        static UNIQUE: AtomicU32 = AtomicU32::new(1);
+        let next = |counter: &AtomicU32| counter.fetch_add(1, Ordering::Relaxed);
+        let desk = &self.desk;
+        match name {
+            "office" => desk.office.id.to_string().into(),
+            "place" => desk.office.place_id.to_string().into(),
+            "calendar" => desk.calendar.id.to_string().into(),
+            "service" => desk.services[0].id.to_string().into(),
+            "unique" => next(&UNIQUE).into(),
+            "time" => {
+                let n = next(&TIMES);
+                let (day, quarter) = (n / TIMES_A_DAY % BUSY_DAYS, n % TIMES_A_DAY);
+                let first = desk.at(i64::from(FIRST_DAY + day), 8, 0);
+                civil::format_rfc3339(first.saturating_add(Span::new().minutes(15 * quarter)).unwrap()).into()
+            }
+            "day" => desk.day(i64::from(FIRST_DAY + 1)).to_string().into(),
+            "quiet_day" => desk.day(i64::from(FIRST_DAY + BUSY_DAYS + 1 + next(&QUIET))).to_string().into(),
+            _ => {
+                let made = made.unwrap_or_else(|| panic!("{{{name}}} of nothing: the sample says no `of`"));
+                let pointer = name.strip_prefix("made").unwrap_or_else(|| panic!("{{{name}}} stands for nothing"));
+                made.at(if pointer.is_empty() { "/id" } else { pointer }).clone()
+            }
+        }
+    }
+}
+
+impl Request {
+    /// The same, with something else at one place of its path.
+    pub(super) fn with_path(&self, n: usize, id: &str) -> Self {
+        let mut other = self.clone();
+        id.clone_into(&mut other.path[n]);
+        other
+    }
+
+    /// The same, about something that does not exist, as far as its path says.
+    pub(super) fn about_nothing(&self, n: usize) -> Self {
+        self.with_path(n, NOBODY)
+    }
+
+    /// The call, without query, body or headers.
+    pub(super) fn call(&self, contract: &Contract, caller: &Client) -> Call {
+        let operation = contract.operation(&self.operation);
+        let mut ids = self.path.iter();
+        let segments = operation.path.split('/').map(|segment| match parameter(segment) {
+            Some(name) => segment.replace(&format!("{{{name}}}"), ids.next().expect("one for each parameter")),
+            None => segment.to_owned(),
+        });
+        caller.call(operation.method, &segments.collect::<Vec<_>>().join("/"))
+    }
+
+    /// Sends it as it is, with the headers that the operation takes.
+    pub(super) async fn send(&self, contract: &Contract, caller: &Client) -> Answer {
+        let mut call = self.call(contract, caller);
+        for (name, value) in &self.query {
+            call = call.query(name, value);
+        }
+        self.finish(contract, call, self.body.as_ref()).await
+    }
+
+    /// Sends a call with a body, and with the headers that the operation takes.
+    pub(super) async fn finish(&self, contract: &Contract, mut call: Call, body: Option<&Value>) -> Answer {
+        let operation = contract.operation(&self.operation);
+        if let Some(body) = body {
+            call = call.header(CONTENT_TYPE.as_str(), operation.media).body(body.to_string());
+        }
+        let takes = |header: &str| operation.parameters.iter().any(|parameter| parameter["name"] == header);
+        if takes("Idempotency-Key") {
+            call = call.fresh_key();
+        }
+        if takes("If-Match") {
+            call = call.if_match("*");
+        }
+        call.await
+    }
+}
+
+/// The name of the parameter in a segment of a path.
+fn parameter(segment: &str) -> Option<&str> {
+    let (_, after) = segment.split_once('{')?;
+    after.split_once('}').map(|(name, _)| name)
+}
+
+/// The caller who is to the other office what this one is to this office.
+pub(super) fn mirrored(name: &str) -> String {
+    for (one, other) in [("_here", "_elsewhere"), ("_elsewhere", "_here"), ("_owner", "_other"), ("_other", "_owner")] {
+        if let Some(stem) = name.strip_suffix(one) {
+            return format!("{stem}{other}");
+        }
+    }
+    name.to_owned()
+}
+
+/// Two offices of a Comune, and everybody who calls there.
+async fn cast(server: &Server, world: &World) -> (Desk, Desk, BTreeMap<String, Client>) {
+    let plan = Plan { capacity: 100, ..Plan::default() };
+    let here = world.desk(plan.clone()).await;
+    let elsewhere = world.desk_for(&here, plan.clone()).await;
+    let central = world.desk(Plan { central: true, services: Vec::new(), ..plan }).await;
+    let slug = world.tenant.slug.as_str();
+    let visitor = server.tenant(slug);
+    let mut callers = BTreeMap::from([
+        ("anonymous".to_owned(), visitor.clone()),
+        ("platform".to_owned(), visitor.with_token(&server.credentials().tokens["platform"])),
+    ]);
+    let mut add = |name: &str, token: String| drop(callers.insert(name.to_owned(), visitor.with_token(token)));
+    add("citizen_owner", mint::citizen(server, slug, mint::TAX_CODE_A));
+    add("citizen_other", mint::citizen(server, slug, mint::TAX_CODE_B));
+    for (name, role, desk) in [
+        ("operator_here", StaffRole::Operator, &here),
+        ("operator_elsewhere", StaffRole::Operator, &elsewhere),
+        ("urp", StaffRole::Operator, &central),
+        ("urp_manager", StaffRole::Manager, &central),
+        ("manager_here", StaffRole::Manager, &here),
+        ("manager_elsewhere", StaffRole::Manager, &elsewhere),
+        ("admin", StaffRole::Admin, &elsewhere),
+    ] {
+        let (subject, office) = (format!("matrix-{name}"), desk.office.id);
+        add(name, mint::staff(server, slug, &subject));
+        world.write(move |tx| staff::insert(tx, mint::STAFF_PROVIDER, &subject, "Di prova", role, &[office])).await;
+    }
+    for (name, desk) in [("device_here", &here), ("device_elsewhere", &elsewhere)] {
+        add(name, rows::key(world, KeyKind::Device, Some(desk.office.id), &[]).await);
+    }
+    let all = KeyScope::ALL;
+    add("integration", rows::key(world, KeyKind::Integration, None, all).await);
+    add("integration_scopeless", rows::key(world, KeyKind::Integration, None, &[]).await);
+    for scope in all {
+        let others: Vec<_> = all.iter().copied().filter(|other| other != scope).collect();
+        let name = scope.as_str();
+        add(&format!("only {name}"), rows::key(world, KeyKind::Integration, None, &[*scope]).await);
+        add(&format!("without {name}"), rows::key(world, KeyKind::Integration, None, &others).await);
+    }
+    (here, elsewhere, callers)
+}
+
+#[test]
+fn everybody_has_a_name_and_most_have_a_counterpart() {
+    for name in CALLERS.iter().chain(STRANGERS.iter().map(|(name, _)| name)) {
+        assert_eq!(mirrored(&mirrored(name)), *name);
+        assert!(mirrored(name) == *name || CALLERS.contains(&mirrored(name).as_str()), "{name}");
+    }
+}
