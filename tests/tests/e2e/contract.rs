@@ -3,30 +3,25 @@
 mod bounds;
 mod document;
 mod matrix;
-mod requests;
 mod samples;
 mod stage;
 
 use std::collections::BTreeSet;
 
 use document::Contract;
-use requests::{Request, Stage};
 use reqwest::Method;
-use samples::Samples;
+use samples::{Samples, Told};
 use serde_json::Value;
+use stage::Request;
 use tests::{Answer, Server, both_databases};
 
 both_databases!(
     serves_the_committed_contract,
     answers_undeclared_methods_with_the_declared_ones,
-    does_what_every_operation_says,
     does_what_every_sample_asks,
+    asks_staff_which_version_they_change,
     explains_every_refusal,
 );
-
-/// Roles whose call of an operation is refused are named by its request ([`Request::refused`]); these
-/// operations take a token and refuse no role.
-const FOR_EVERY_ROLE: &[(&str, &str)] = &[];
 
 /// An id that nothing has.
 const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -97,73 +92,15 @@ fn filled(path: &str) -> String {
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
-/// Calls every operation with a right caller, and with wrong ones. A new operation fails here until
-/// [`requests`] knows a request for it.
-async fn does_what_every_operation_says(server: Server) {
-    let contract = Contract::committed();
-    let stage = Stage::set(&server).await;
-    let requests = stage.requests().await;
-
-    let mut refusing = BTreeSet::new();
-    for request in &requests {
-        let operation = contract.operation(request.operation);
-        for stranger in [server.anonymous().with_token("nonsense"), server.anonymous().with_token("spk_x_y")] {
-            let answer = request.send(&contract, &stranger).await;
-            contract.check(request.operation, &answer.problem(401, "unauthenticated"));
-        }
-        if !operation.anonymous {
-            let answer = request.send(&contract, &server.anonymous()).await;
-            contract.check(request.operation, &answer.problem(401, "unauthenticated"));
-        }
-        for (role, status, slug) in &request.refused {
-            let answer = request.send(&contract, &server.client(role)).await;
-            contract.check(request.operation, &answer.problem(*status, slug));
-            refusing.insert(request.operation);
-        }
-    }
-    let mut sampled = BTreeSet::new();
-    for request in &requests {
-        let caller = request.caller(&server);
-        let answer = request.send(&contract, &caller).await;
-        assert!((200..300).contains(&answer.status), "{}: {answer}", request.operation);
-        contract.check(request.operation, &answer);
-        follow(&server, request, &answer).await;
-        sampled.insert(request.operation);
-    }
-
-    let all: BTreeSet<&str> = contract.operations().map(|operation| operation.id).collect();
-    let unsampled: Vec<_> = all.difference(&sampled).collect();
-    assert!(unsampled.is_empty(), "no request for {unsampled:?}: give one in tests/tests/e2e/contract/requests.rs");
-    for operation in contract.operations().filter(|operation| operation.takes_a_token) {
-        let excused = FOR_EVERY_ROLE.iter().any(|(id, _)| *id == operation.id);
-        assert_ne!(
-            refusing.contains(operation.id),
-            excused,
-            "{}: name a role that is refused in its request, or why there is none in FOR_EVERY_ROLE (and not both)",
-            operation.id
-        );
-    }
-}
-
-/// Every sample succeeds for whom it is meant, and what it makes is where the answer says.
+/// Every sample succeeds for whom it is meant, and what it makes is where the answer says. Whom it is not meant for
+/// is the matter of [`matrix`].
 async fn does_what_every_sample_asks(server: Server) {
-    let (contract, samples) = (Contract::committed(), Samples::read());
-    let [stage, ..] = stage::Stage::set(&server, "altrove").await;
-    for operation in samples.operations() {
-        let scope = samples.of(operation).scope.as_deref();
-        for variant in samples.requests(operation) {
-            let request = stage.prepare(&samples, &contract, operation, &variant).await;
-            let caller = stage.caller(&request.by, scope);
-            let answer = request.send(&contract, caller).await;
-            assert!((200..300).contains(&answer.status), "{operation} by {}: {answer}", request.by);
-            contract.check(operation, &answer);
-            // Who booked without signing in looks the appointment up by its code instead.
-            if answer.status == 201 && !(request.by == "anonymous" && operation == "create_appointment") {
-                let location = answer.header("location").unwrap_or_else(|| panic!("no Location: {answer}"));
-                let found = caller.at(server.base_url()).get(location).await.expect(200);
-                assert_eq!(found.body.get("id"), answer.body.get("id"), "{found}");
-            }
-        }
+    let contract = Contract::committed();
+    for request in stage::requests(&server, &contract).await {
+        let answer = request.send(&contract, &request.caller).await;
+        assert!((200..300).contains(&answer.status), "{}: {answer}", request.operation);
+        contract.check(&request.operation, &answer);
+        follow(&server, &request, &answer).await;
     }
 }
 
@@ -173,12 +110,32 @@ async fn follow(server: &Server, request: &Request, answer: &Answer) {
         return;
     }
     let location = answer.header("location").unwrap_or_else(|| panic!("no Location: {answer}"));
-    let caller = request.caller(server).at(server.base_url());
-    let found = caller.get(location).await;
+    let found = request.caller.at(server.base_url()).get(location).await;
     // Who booked without signing in looks the appointment up by its code instead.
-    let is_closed = request.role.is_none() && request.operation == "create_appointment";
+    let is_closed = request.is_anonymous && request.operation == "create_appointment";
     let found = if is_closed { found.problem(401, "unauthenticated") } else { found.expect(200) };
-    assert!(is_closed || found.at("/id") == answer.at("/id"), "{found}");
+    assert!(is_closed || found.body.get("id") == answer.body.get("id"), "{found}");
+}
+
+/// Whoever works for the Comune says which version they change, and is told when it is not the one there is.
+async fn asks_staff_which_version_they_change(server: Server) {
+    let (contract, samples) = (Contract::committed(), Samples::read());
+    let [stage, ..] = stage::Stage::set(&server, "altrove").await;
+    let mut tried = 0;
+    for operation in contract.operations() {
+        let takes = operation.parameters.iter().any(|parameter| parameter["name"] == "If-Match");
+        if !takes || samples.told(operation.id, "admin") != Told::Ok {
+            continue;
+        }
+        let request = stage.prepare(&samples, &contract, operation.id, &samples.request(operation.id)).await;
+        for (version, status, slug) in [(None, 428, "precondition-required"), (Some("\"0\""), 412, "version-mismatch")]
+        {
+            let answer = request.send_for(&contract, stage.caller("admin", None), version).await;
+            contract.check(operation.id, &answer.problem(status, slug));
+            tried += 1;
+        }
+    }
+    assert!(tried > 0, "no operation takes a version");
 }
 
 async fn explains_every_refusal(server: Server) {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use tests::{Answer, Server, both_databases};
 
-use super::{document::Contract, requests::Stage};
+use super::{document::Contract, stage};
 
 both_databases!(
     takes_the_bodies_it_describes,
@@ -47,18 +47,17 @@ fn short(text: &str) -> String {
 
 async fn takes_the_bodies_it_describes(server: Server) {
     let contract = Contract::committed();
-    let requests = Stage::set(&server).await.requests().await;
+    let requests = stage::requests(&server, &contract).await;
     let (mut tried, mut findings) = (0, Vec::new());
     for request in requests.iter().filter(|request| request.body.is_some()) {
-        let schema = contract.operation(request.operation).body.expect("a body in the contract too");
+        let schema = contract.operation(&request.operation).body.expect("a body in the contract too");
         let mut cases = Vec::new();
         members(&contract, schema, "", &mut cases);
         for case in &cases {
             let mut body = request.body.clone().expect("a body");
             case.put(&mut body);
-            let answer =
-                request.finish(&contract, request.call(&contract, &request.caller(&server)), Some(&body)).await;
-            contract.check(request.operation, &answer);
+            let answer = request.finish(&contract, request.call(&contract, &request.caller), Some(&body)).await;
+            contract.check(&request.operation, &answer);
             let further = case.good && CHECKED_FURTHER.iter().any(|(pointer, _)| *pointer == case.pointer);
             if !further && !agrees(&answer, "invalid-body", &case.pointer, case.good) {
                 let set = short(&format!("{}: {} = {:?}", request.operation, case.pointer, case.value));
@@ -134,10 +133,10 @@ fn candidates(contract: &Contract, schema: &Value) -> Vec<Value> {
 
 async fn takes_the_queries_it_describes(server: Server) {
     let contract = Contract::committed();
-    let requests = Stage::set(&server).await.requests().await;
+    let requests = stage::requests(&server, &contract).await;
     let (mut tried, mut findings) = (0, Vec::new());
     for request in &requests {
-        let operation = contract.operation(request.operation);
+        let operation = contract.operation(&request.operation);
         let parameters: Vec<_> = operation.parameters.iter().filter(|parameter| parameter["in"] == "query").collect();
         if parameters.is_empty() {
             continue;
@@ -155,13 +154,13 @@ async fn takes_the_queries_it_describes(server: Server) {
             }
         }
         for (name, value, good) in cases {
-            let mut call = request.call(&contract, &request.caller(&server));
+            let mut call = request.call(&contract, &request.caller);
             let others = request.query.iter().filter(|(other, _)| *other != name).cloned();
             for (name, value) in others.chain(value.clone().map(|value| (name.clone(), value))) {
                 call = call.query(&name, value);
             }
             let answer = call.await;
-            contract.check(request.operation, &answer);
+            contract.check(&request.operation, &answer);
             if !agrees(&answer, "invalid-query", &format!("?{name}"), good) {
                 let set = short(&format!("{}: {name} = {value:?}", request.operation));
                 findings.push(format!("{set} is {}, but {}", word(good), short(&answer.to_string())));
@@ -178,16 +177,16 @@ const SHORTEST_OF_STRANGERS: usize = 16;
 
 async fn takes_the_keys_it_describes(server: Server) {
     let contract = Contract::committed();
-    let requests = Stage::set(&server).await.requests().await;
+    let requests = stage::requests(&server, &contract).await;
     let mut tried = 0;
     for request in &requests {
-        let operation = contract.operation(request.operation);
+        let operation = contract.operation(&request.operation);
         let Some(key) = operation.parameters.iter().find(|p| p["name"] == "Idempotency-Key") else { continue };
         let body = request.body.as_ref().expect("what takes a key takes a body");
         let send = async |key: Option<&str>| {
-            let call = request.call(&contract, &request.caller(&server)).json(body);
+            let call = request.call(&contract, &request.caller).json(body);
             let answer = if let Some(key) = key { call.key(key).await } else { call.await };
-            contract.check(request.operation, &answer);
+            contract.check(&request.operation, &answer);
             answer
         };
         assert!(key["description"].as_str().unwrap().contains(&SHORTEST_OF_STRANGERS.to_string()), "{key}");
@@ -196,16 +195,16 @@ async fn takes_the_keys_it_describes(server: Server) {
         for value in bounds.chain(strangers) {
             let answer = send(Some(&value)).await;
             let refused = answer.body["type"] == "/problems/invalid-header";
-            let too_short = request.role.is_none() && value.len() < SHORTEST_OF_STRANGERS;
+            let too_short = request.is_anonymous && value.len() < SHORTEST_OF_STRANGERS;
             let good = contract.accepts(&key["schema"], &json!(value)) && !too_short;
             assert_eq!(refused, !good, "{}: key {value:?}: {answer}", request.operation);
             tried += 1;
         }
         if let Some(condition) = operation.parameters.iter().find(|p| p["name"] == "If-Match") {
             for value in ["x".repeat(100), "x".repeat(101)] {
-                let call = request.call(&contract, &request.caller(&server)).json(body).if_match(&value);
+                let call = request.call(&contract, &request.caller).json(body).if_match(&value);
                 let answer = call.await;
-                contract.check(request.operation, &answer);
+                contract.check(&request.operation, &answer);
                 let refused = answer.body["type"] == "/problems/invalid-header";
                 assert_eq!(refused, !contract.accepts(&condition["schema"], &json!(value)), "{value}: {answer}");
             }
@@ -220,10 +219,10 @@ async fn takes_the_keys_it_describes(server: Server) {
 /// Of the right form, and yet beyond what one database or the other can be asked for.
 async fn refuses_what_no_database_could_keep(server: Server) {
     let contract = Contract::committed();
-    let requests = Stage::set(&server).await.requests().await;
+    let requests = stage::requests(&server, &contract).await;
     let refused = async |operation: &str, name: &str, value: &str, slug: &str| {
         let request = requests.iter().find(|request| request.operation == operation).expect("a request");
-        let mut call = request.call(&contract, &request.caller(&server));
+        let mut call = request.call(&contract, &request.caller);
         let answer = if name.starts_with('/') {
             let mut body = request.body.clone().expect("a body");
             *body.pointer_mut(name).expect("a member") = json!(value);

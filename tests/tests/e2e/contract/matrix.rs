@@ -19,6 +19,8 @@ both_databases!(everybody_is_told_what_the_samples_say);
 const NEIGHBOUR: &str = "altrove";
 /// Requests under way at once: enough to keep two processors busy.
 const TOGETHER: usize = 8;
+/// What gives away that somebody knows of a thing, by its place in what made it.
+const SECRET: &[&str] = &["/id", "/code", "/applicant/email"];
 /// Pages of a list that are looked at.
 const PAGES: usize = 20;
 
@@ -87,7 +89,6 @@ fn secrets(samples: &Samples, contract: &Contract, made: &[BTreeMap<Maker, Answe
     let mut secrets = Vec::new();
     for (n, made) in made.iter().enumerate() {
         for (maker, answer) in made {
-            let Some(text) = answer.body["id"].as_str() else { continue };
             let reads = |operation: &&str| {
                 let declared = contract.operation(operation);
                 let about = samples.maker(&samples.request(operation));
@@ -99,9 +100,15 @@ fn secrets(samples: &Samples, contract: &Contract, made: &[BTreeMap<Maker, Answe
                 1 => samples.told(reader, &mirrored(caller)) == Told::Ok,
                 _ => false,
             };
-            let readers = CALLERS.iter().filter(may).copied().collect();
+            let readers: BTreeSet<_> = CALLERS.iter().filter(may).copied().collect();
             let scope = samples.of(reader).scope.clone();
-            secrets.push(Secret { of: maker.0.clone(), text: text.to_owned(), readers, scope });
+            let given_away = SECRET.iter().filter_map(|pointer| answer.body.pointer(pointer)?.as_str());
+            secrets.extend(given_away.map(|text| Secret {
+                of: maker.0.clone(),
+                text: text.to_owned(),
+                readers: BTreeSet::clone(&readers),
+                scope: scope.clone(),
+            }));
         }
     }
     let desk = &there.desk;
@@ -154,7 +161,7 @@ impl Matrix {
     fn request(&self, operation: &str, stage: &Stage, made: &BTreeMap<Maker, Answer>) -> Request {
         let request = self.samples.request(operation);
         let made = self.samples.maker(&request).map(|maker| &made[&maker]);
-        stage.request(&self.contract, operation, &request, made)
+        stage.request(&self.samples, &self.contract, operation, &request, made)
     }
 
     async fn send(&self, cell: &Cell<'_>, request: &Request) -> Answer {
@@ -223,7 +230,8 @@ impl Matrix {
     fn check_list(&self, cell: &Cell<'_>, shown: &str) -> Result<(), String> {
         let sample = self.samples.of(cell.operation);
         let Some(of) = &sample.lists else { return Ok(()) };
-        let known = self.secrets.iter().filter(|secret| secret.of == *of);
+        let ids: BTreeSet<_> = self.made.values().filter_map(|made| made.body["id"].as_str()).collect();
+        let known = self.secrets.iter().filter(|secret| secret.of == *of && ids.contains(secret.text.as_str()));
         let missed = known.filter(|secret| secret.is_for(cell.caller, sample.scope.as_deref()));
         match missed.into_iter().find(|secret| !shown.contains(&secret.text)) {
             Some(secret) => Err(format!("does not list {}: {shown}", secret.text)),

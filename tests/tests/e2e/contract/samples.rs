@@ -176,13 +176,24 @@ impl Samples {
                 Some((stem, _)) if stem != operation.tag => {
                     wrong.push(format!("{} is in {stem}.toml, and belongs in {file}", operation.id));
                 }
-                Some(_) => {}
+                Some(_) => wrong.extend(self.undeclared(&operation)),
             }
         }
         let known: Vec<_> = contract.operations().map(|operation| operation.id.to_owned()).collect();
         let stale = self.found.keys().filter(|id| !known.contains(id));
         wrong.extend(stale.map(|id| format!("there is a sample of {id}, and no such operation")));
         wrong
+    }
+
+    /// Where the row says something else than the security that the contract declares.
+    fn undeclared(&self, operation: &Operation<'_>) -> Option<String> {
+        let anonymous = self.told(operation.id, "anonymous");
+        if !operation.anonymous && Told::refused(401).as_ref() != Ok(&anonymous) {
+            return Some(format!("{} takes a token, says the contract: anonymous is told 401", operation.id));
+        }
+        let refuses = CALLERS.iter().any(|caller| self.told(operation.id, caller) != Told::Ok);
+        let silent = refuses && !operation.takes_a_token;
+        silent.then(|| format!("{} refuses some callers: the contract has to say `bearer`", operation.id))
     }
 
     fn names_are_known(&self) {

@@ -49,7 +49,9 @@ pub(super) struct Stage {
 pub(super) struct Request {
     pub(super) operation: String,
     /// Who sends it, unless somebody else is to.
-    pub(super) by: String,
+    pub(super) caller: Client,
+    /// Whether that is nobody in particular.
+    pub(super) is_anonymous: bool,
     /// What stands in its path, in order.
     pub(super) path: Vec<String>,
     pub(super) query: Vec<(String, String)>,
@@ -110,11 +112,18 @@ impl Stage {
             Some((of, by)) => Some(Box::pin(self.make(samples, contract, &of, &by)).await),
             None => None,
         };
-        self.request(contract, id, request, made.as_ref())
+        self.request(samples, contract, id, request, made.as_ref())
     }
 
     /// The request about what was made.
-    pub(super) fn request(&self, contract: &Contract, id: &str, request: &Variant, made: Option<&Answer>) -> Request {
+    pub(super) fn request(
+        &self,
+        samples: &Samples,
+        contract: &Contract,
+        id: &str,
+        request: &Variant,
+        made: Option<&Answer>,
+    ) -> Request {
         let operation = contract.operation(id);
         let names: Vec<&str> = operation.path.split('/').filter_map(parameter).collect();
         let mut path = Vec::new();
@@ -129,7 +138,8 @@ impl Stage {
         let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let query = request.query.iter().map(|(name, value)| (name.clone(), text(self.filled(value, made)))).collect();
         let body = request.body.as_ref().map(|body| self.filled(body, made));
-        Request { operation: id.to_owned(), by: request.by.clone(), path, query, body }
+        let caller = self.caller(&request.by, samples.of(id).scope.as_deref()).clone();
+        Request { operation: id.to_owned(), caller, is_anonymous: request.by == "anonymous", path, query, body }
     }
 
     fn filled(&self, template: &Value, made: Option<&Answer>) -> Value {
@@ -215,15 +225,30 @@ impl Request {
 
     /// Sends it as it is, with the headers that the operation takes.
     pub(super) async fn send(&self, contract: &Contract, caller: &Client) -> Answer {
+        self.send_for(contract, caller, Some("*")).await
+    }
+
+    /// Sends it for this version of what it is about.
+    pub(super) async fn send_for(&self, contract: &Contract, caller: &Client, version: Option<&str>) -> Answer {
         let mut call = self.call(contract, caller);
         for (name, value) in &self.query {
             call = call.query(name, value);
         }
-        self.finish(contract, call, self.body.as_ref()).await
+        self.finish_for(contract, call, self.body.as_ref(), version).await
     }
 
     /// Sends a call with a body, and with the headers that the operation takes.
-    pub(super) async fn finish(&self, contract: &Contract, mut call: Call, body: Option<&Value>) -> Answer {
+    pub(super) async fn finish(&self, contract: &Contract, call: Call, body: Option<&Value>) -> Answer {
+        self.finish_for(contract, call, body, Some("*")).await
+    }
+
+    async fn finish_for(
+        &self,
+        contract: &Contract,
+        mut call: Call,
+        body: Option<&Value>,
+        version: Option<&str>,
+    ) -> Answer {
         let operation = contract.operation(&self.operation);
         if let Some(body) = body {
             call = call.header(CONTENT_TYPE.as_str(), operation.media).body(body.to_string());
@@ -232,11 +257,25 @@ impl Request {
         if takes("Idempotency-Key") {
             call = call.fresh_key();
         }
-        if takes("If-Match") {
-            call = call.if_match("*");
+        if let Some(version) = version.filter(|_| takes("If-Match")) {
+            call = call.if_match(version);
         }
         call.await
     }
+}
+
+/// The requests of every sample, none of which spoils another.
+pub(super) async fn requests(server: &Server, contract: &Contract) -> Vec<Request> {
+    let samples = Samples::read();
+    samples.cover(contract);
+    let [stage, ..] = Stage::set(server, "altrove").await;
+    let mut requests = Vec::new();
+    for operation in samples.operations() {
+        for request in samples.requests(operation) {
+            requests.push(stage.prepare(&samples, contract, operation, &request).await);
+        }
+    }
+    requests
 }
 
 /// The name of the parameter in a segment of a path.
