@@ -98,6 +98,11 @@ impl Stage {
         self.callers.get(&name).unwrap_or_else(|| panic!("no caller {name}: is there such a scope?"))
     }
 
+    /// The ids of the office's own things, always in the same order.
+    pub(super) fn things(&self) -> [String; 4] {
+        ["office", "place", "calendar", "service"].map(|name| self.filled_text(&format!("{{{name}}}"), None))
+    }
+
     /// Makes what a request is about: the answer to the maker's own sample.
     pub(super) async fn make(&self, samples: &Samples, contract: &Contract, of: &str, by: &str) -> Answer {
         let request = self.prepare(samples, contract, of, &samples.request(of)).await;
@@ -210,6 +215,31 @@ impl Request {
     /// The same, about something that does not exist, as far as its path says.
     pub(super) fn about_nothing(&self, n: usize) -> Self {
         self.with_path(n, NOBODY)
+    }
+
+    /// The same, with another id wherever its query or its body has this one; nothing when neither has.
+    pub(super) fn with_reference(&self, id: &str, other: &str) -> Option<Self> {
+        fn replace(value: &mut Value, id: &str, other: &str, found: &mut bool) {
+            match value {
+                Value::String(text) if text == id => {
+                    other.clone_into(text);
+                    *found = true;
+                }
+                Value::Array(items) => items.iter_mut().for_each(|item| replace(item, id, other, found)),
+                Value::Object(members) => members.values_mut().for_each(|member| replace(member, id, other, found)),
+                _ => {}
+            }
+        }
+        let mut changed = self.clone();
+        let mut found = false;
+        if let Some(body) = &mut changed.body {
+            replace(body, id, other, &mut found);
+        }
+        for (_, value) in changed.query.iter_mut().filter(|(_, value)| value == id) {
+            other.clone_into(value);
+            found = true;
+        }
+        found.then_some(changed)
     }
 
     /// The call, without query, body or headers.
