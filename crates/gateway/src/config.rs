@@ -15,7 +15,7 @@ use platform::access::{
     tokens::{ClaimNames, KeyLocation, Provider, ProviderKind},
 };
 use serde::{Deserialize, Serialize};
-use storage::{DbOptions, Seal, Target};
+use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
 pub use limits::{ForwardedHeader, LimitsConfig, Network};
 
@@ -108,6 +108,7 @@ impl DatabaseConfig {
         DbOptions {
             read_connections: self.read_connections,
             write_connections: self.write_connections,
+            group_commit: GROUP_COMMIT,
             busy_timeout: Duration::from_millis(self.busy_timeout_ms),
             seal,
         }

@@ -15,7 +15,10 @@ use tracing_subscriber::{EnvFilter, fmt, prelude::*};
 use crate::config::{LogConfig, LogFormat};
 
 /// Starts logging to standard error. Called once, by the program.
-pub(crate) fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter::ParseError> {
+///
+/// # Errors
+/// When the level is no filter.
+pub fn start(config: &LogConfig) -> Result<(), tracing_subscriber::filter::ParseError> {
     let filter = EnvFilter::try_new(&config.level)?;
     let registry = tracing_subscriber::registry().with(filter);
     let started = match config.format {

@@ -23,7 +23,7 @@ use crate::{
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum StartError {
+pub enum StartError {
     /// The settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -103,7 +103,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Serves until SIGTERM, then finishes what is in flight; SIGINT (Ctrl-C) does not wait for it. `announce` hears the address
 /// once connections are accepted.
-pub(crate) async fn serve(
+///
+/// # Errors
+/// When the settings do not allow a server, or the address cannot be listened at.
+pub async fn serve(
     config: &Config,
     db: Db,
     secret: DeploymentSecret,

@@ -29,6 +29,9 @@ use crate::{
 /// How often a PostgreSQL transaction that met another is run again.
 const RETRIES: u32 = 6;
 
+/// How many of SQLite's waiting writes may share one commit.
+pub const GROUP_COMMIT: usize = 256;
+
 /// Sizes and patience.
 #[derive(Debug, Clone)]
 pub struct DbOptions {
@@ -36,6 +39,9 @@ pub struct DbOptions {
     pub read_connections: u32,
     /// Connections for writing. PostgreSQL only: SQLite has one writer.
     pub write_connections: u32,
+    /// How many waiting writes may share one commit; 1: each has its own. SQLite only: [`GROUP_COMMIT`] unless
+    /// it is being measured.
+    pub group_commit: usize,
     /// How long to wait for a connection or a lock before saying that the database is busy.
     pub busy_timeout: Duration,
     /// Seals what must be provable later.
@@ -44,7 +50,13 @@ pub struct DbOptions {
 
 impl Default for DbOptions {
     fn default() -> Self {
-        Self { read_connections: 8, write_connections: 8, busy_timeout: Duration::from_secs(5), seal: Seal::default() }
+        Self {
+            read_connections: 8,
+            write_connections: 8,
+            group_commit: GROUP_COMMIT,
+            busy_timeout: Duration::from_secs(5),
+            seal: Seal::default(),
+        }
     }
 }
 
@@ -94,9 +106,7 @@ impl Db {
     pub fn open(target: &Target, options: &DbOptions, clock: Arc<dyn Clock>) -> std::result::Result<Self, DbError> {
         let busy = options.busy_timeout;
         let writer = match target {
-            Target::Sqlite(_) => {
-                WritePath::Sqlite(Writer::start(target, Arc::clone(&clock), options.seal.clone(), busy)?)
-            }
+            Target::Sqlite(_) => WritePath::Sqlite(Writer::start(target, Arc::clone(&clock), options)?),
             Target::Postgres(_) => {
                 WritePath::Postgres(Pool::open(target, Access::Write, options.write_connections, busy)?)
             }

@@ -22,7 +22,7 @@ pub mod types;
 mod writer;
 
 pub use conn::{Conn, MultiBackend, Target};
-pub use db::{Db, DbOptions};
+pub use db::{Db, DbOptions, GROUP_COMMIT};
 pub use error::{DbError, Failure, Result};
 pub use scope::{Actor, Scope, TenantId};
 pub use seal::Seal;

@@ -2,7 +2,7 @@
 //!
 //! SQLite has a single writer whatever one does, and with `synchronous = FULL` the price of a
 //! write is the disk flush at its end. So one thread owns the writing connection, takes every job
-//! that waits (up to [`BATCH`]), runs each in its own savepoint inside one `BEGIN IMMEDIATE`, and
+//! that waits (up to [`DbOptions::group_commit`]), runs each in its own savepoint inside one `BEGIN IMMEDIATE`, and
 //! answers them after the one `COMMIT`. A job that fails undoes its own savepoint and nobody else's.
 
 use std::{sync::Arc, thread, time::Duration};
@@ -14,14 +14,12 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     Result, Tx,
     conn::{Access, Conn, Target},
-    db::{inside, roll_back},
+    db::{DbOptions, inside, roll_back},
     error::DbError,
     scope::Scope,
     seal::Seal,
 };
 
-/// How many transactions may share a commit.
-const BATCH: usize = 256;
 /// How many may wait before callers are told that the database is busy.
 const QUEUE: usize = 4096;
 
@@ -83,19 +81,19 @@ impl Writer {
     pub(crate) fn start(
         target: &Target,
         clock: Arc<dyn Clock>,
-        seal: Seal,
-        busy: Duration,
+        options: &DbOptions,
     ) -> std::result::Result<Self, DbError> {
+        let (busy, seal, together) = (options.busy_timeout, options.seal.clone(), options.group_commit.max(1));
         let mut conn = target.open(Access::Write, busy).map_err(|e| DbError::Closed(e.to_string()))?;
         let target = target.clone();
         let (queue, mut jobs) = mpsc::channel::<Box<dyn Job>>(QUEUE);
         thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
-                let mut batch = Vec::with_capacity(BATCH);
+                let mut batch = Vec::with_capacity(together);
                 while let Some(first) = jobs.blocking_recv() {
                     batch.push(first);
-                    while batch.len() < BATCH {
+                    while batch.len() < together {
                         let Ok(next) = jobs.try_recv() else { break };
                         batch.push(next);
                     }

@@ -268,6 +268,7 @@ fn open(server: &Server) -> Db {
         write_connections: 2,
         busy_timeout: Duration::from_secs(60),
         seal: tests::seal(),
+        ..DbOptions::default()
     };
     Db::open(&target, &options, Arc::new(SystemClock)).unwrap()
 }

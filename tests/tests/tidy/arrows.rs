@@ -45,7 +45,7 @@ const LIBRARIES: &[(&str, &[&str], &str)] = &[
     ("libsqlite3-sys", &["storage"], "how a database is reached is known in one place"),
     (
         "actix",
-        &["platform", "booking", "tickets", "records-access", "catalogue-services", "gateway"],
+        &["platform", "booking", "tickets", "records-access", "catalogue-services", "gateway", "tests"],
         "the kernel, the storage and the connectors do not know that they are called over HTTP",
     ),
     ("reqwest", &["connectors", "tests"], "the network is behind ports, whose adapters are the connectors"),

@@ -149,6 +149,7 @@ async fn holds_ahead_of_time(
         write_connections: 1,
         busy_timeout: Duration::from_secs(60),
         seal: tests::seal(),
+        ..DbOptions::default()
     };
     let db = Db::open(&Target::parse(&database).unwrap(), &options, Arc::new(clock)).unwrap();
     let tenant = desk.world.tenant.clone();
