@@ -71,6 +71,12 @@ pub fn blessing() -> bool {
     std::env::var("BLESS").is_ok_and(|value| value == "1")
 }
 
+/// Whether this run makes the contract of the code the released one: `RELEASE=1`.
+#[expect(clippy::disallowed_methods, reason = "a switch of the test run, not a setting of the product")]
+pub fn releasing() -> bool {
+    std::env::var("RELEASE").is_ok_and(|value| value == "1")
+}
+
 /// Tells the person at the terminal, also when the test runner swallows the output of tests that pass.
 pub(crate) fn say(line: &str) {
     use std::io::Write;

@@ -80,5 +80,6 @@ pub(crate) fn build(
         .wrap(from_fn(count_address))
         .wrap(from_fn(catch_panics))
         .wrap(from_fn(speak_problems))
+        .wrap(from_fn(openapi::deprecations::announce))
         .wrap(TracingLogger::<RequestSpan>::new())
 }

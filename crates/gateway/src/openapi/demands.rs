@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     answers::PROBLEM_JSON,
     finish::{METHODS, PLATFORM},
-    schemas::{below, each_schema, references, types},
+    schemas::{BOUNDED_FORMATS, below, each_schema, references, types},
 };
 
 /// Every demand that a finished document does not meet, each with the place where it does not.
@@ -67,7 +67,8 @@ impl<'a> Report<'a> {
         let schemes = self.at("/components/securitySchemes");
         for (name, scheme) in members(schemes) {
             let pointer = below("/components/securitySchemes", name);
-            let is_jwt = text(part(scheme, "bearerFormat")).eq_ignore_ascii_case("jwt");
+            let is_jwt = text(part(scheme, "bearerFormat")).eq_ignore_ascii_case("jwt")
+                || ["oauth2", "openIdConnect"].contains(&text(part(scheme, "type")));
             let described = text(part(scheme, "description")).contains("RFC8725");
             self.demand(described || !is_jwt, &pointer, "must mention RFC8725");
             let in_header = text(part(scheme, "type")) != "apiKey" || text(part(scheme, "in")) == "header";
@@ -104,6 +105,7 @@ impl<'a> Report<'a> {
                 self.operation_tags(&pointer, operation);
                 kinds.insert(list(part(operation, "tags")).iter().any(|tag| tag == PLATFORM));
                 self.security(&pointer, operation);
+                self.end(&pointer, operation);
                 self.body(&pointer, method, operation);
                 self.parameters(&pointer, path, item, operation);
                 self.responses(&pointer, operation);
@@ -143,6 +145,13 @@ impl<'a> Report<'a> {
             let known = !part(self.at("/components/securitySchemes"), scheme).is_null();
             self.demand(known, pointer, "the security scheme must exist");
         }
+    }
+
+    /// What is deprecated says since when and until when; only `deprecations` knows, and sends the headers too.
+    fn end(&mut self, pointer: &str, operation: &Value) {
+        let dated = ["x-deprecated-since", "x-sunset"].map(|member| is_told(part(operation, member)));
+        let deprecated = part(operation, "deprecated") == true;
+        self.demand(dated == [deprecated; 2], pointer, "what is deprecated stands in openapi/deprecations.rs");
     }
 
     fn body(&mut self, pointer: &str, method: &str, operation: &'a Value) {
@@ -276,7 +285,10 @@ fn schema_faults(schema: &Map<String, Value>) -> Vec<&'static str> {
         match kind {
             "integer" => demand(["int32", "int64"].contains(&format), "an integer is int32 or int64"),
             "number" => demand(["float", "double"].contains(&format), "a number is float or double"),
-            "string" => demand(has("maxLength") || has("enum") || has("format"), "a text has a maxLength"),
+            "string" => {
+                let bounded = ["maxLength", "enum", "const"].iter().any(|key| has(key));
+                demand(bounded || BOUNDED_FORMATS.contains(&format), "a text has a maxLength");
+            }
             "array" => demand(has("minItems") && has("maxItems"), "an array has minItems and maxItems"),
             "object" => {
                 let more = schema.get("additionalProperties");
@@ -366,6 +378,7 @@ mod tests {
             (("/servers/-".into(), json!({ "url": "https://x" })), "must be described"),
             (("/tags/-".into(), json!({ "name": "x" })), "must be described"),
             (("/components/securitySchemes/bearer/description".into(), json!("JWT")), "RFC8725"),
+            (("/components/securitySchemes/login".into(), json!({ "type": "openIdConnect" })), "RFC8725"),
             (("/components/securitySchemes/key".into(), json!({ "type": "apiKey", "in": "query" })), "in a header"),
             (("/components/securitySchemes/weak".into(), json!({ "scheme": "basic" })), "insecure"),
             (("/paths/~1Offices".into(), operation(json!({}))), "kebab-case"),
@@ -379,6 +392,8 @@ mod tests {
             (("/paths/~1x".into(), operation(json!({ "tags": ["x"] }))), "described in the document"),
             (("/paths/~1x".into(), operation(json!({ "security": [] }))), "who may call"),
             (("/paths/~1x".into(), operation(json!({ "security": [{ "x": [] }] }))), "scheme must exist"),
+            (("/paths/~1x".into(), operation(json!({ "deprecated": true }))), "deprecations.rs"),
+            (("/paths/~1x".into(), operation(json!({ "x-sunset": "2030-01-01" }))), "deprecations.rs"),
             (("/paths/~1x".into(), operation(json!({ "requestBody": {} }))), "takes no body"),
             (("/paths/~1x~1{a}".into(), operation(json!({}))), "parameters of its path"),
             (("/paths/~1tenants/put".into(), operation(json!({}))["get"].clone()), "not both"),
@@ -417,6 +432,7 @@ mod tests {
             (schema(json!({ "type": "integer", "format": "int32", "minimum": 0 })), "minimum and a maximum"),
             (schema(json!({ "type": "number", "minimum": 0, "maximum": 1 })), "float or double"),
             (schema(json!({ "type": ["string", "null"] })), "maxLength"),
+            (schema(json!({ "type": "string", "format": "email" })), "maxLength"),
             (schema(json!({ "type": "array", "items": {}, "maxItems": 1 })), "minItems"),
             (schema(json!({ "type": "array", "minItems": 0, "maxItems": 1 })), "has items"),
             (schema(json!({ "type": "object" })), "is closed"),

@@ -18,7 +18,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{answers, schemas};
+use super::{answers, deprecations, schemas};
 
 /// The operations' members of a path item.
 pub(super) const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
@@ -68,6 +68,7 @@ pub fn finish(document: Value) -> Value {
             finish_path(path, item, &mut used_tags);
         }
     }
+    deprecations::mark(&mut paths, deprecations::DEPRECATIONS);
     root.insert("paths".into(), Value::Object(paths));
 
     let info = info(root.get("info"));

@@ -2,6 +2,7 @@
 
 mod answers;
 pub mod demands;
+pub mod deprecations;
 mod downgrade;
 mod finish;
 mod nullable;

@@ -12,7 +12,7 @@ const MAX_LENGTH: i64 = 10_000;
 /// The most items of a list and members of a map, where they do not say.
 const MAX_ITEMS: i64 = 1000;
 /// Formats that bound a text by themselves.
-const BOUNDED_FORMATS: [&str; 4] = ["date", "date-time", "time", "uuid"];
+pub(super) const BOUNDED_FORMATS: [&str; 4] = ["date", "date-time", "time", "uuid"];
 
 /// Calls `visit` on every schema with its JSON pointer, the outer before the inner.
 ///
