@@ -24,6 +24,7 @@ struct End {
 /// When the database fails.
 pub fn record<S: 'static>(tx: &mut Tx<'_>, change: Change<'_, S>) -> storage::Result<()> {
     use audit_entries as e;
+    let Change { action, subject_kind, subject, before, after } = change;
     let lane = i64::from(tx.lot() % LANES);
     let tenant = tx.tenant();
     // Takes the chain's end until the commit, and says what it was.
@@ -46,11 +47,11 @@ pub fn record<S: 'static>(tx: &mut Tx<'_>, change: Change<'_, S>) -> storage::Re
         id,
         occurred_at: tx.now(),
         actor: tx.actor().as_str().to_owned(),
-        action: change.action.to_owned(),
-        subject_kind: change.subject_kind.to_owned(),
-        subject_id: change.subject.cast(),
-        before: digest(tx, change.before),
-        after: digest(tx, change.after),
+        action: action.to_owned(),
+        subject_kind: subject_kind.to_owned(),
+        subject_id: subject.cast(),
+        before: digest(tx, before),
+        after: digest(tx, after),
         previous: end.last_hash,
         hash: String::new(),
     };
