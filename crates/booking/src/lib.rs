@@ -1,13 +1,14 @@
 //! Appointments at municipal counters: from a need to a place and a time.
 //!
 //! * [`services`]: what one can come for; [`calendars`]: when a counter is open and what is free
-//! * [`holds`]: a time kept for a few minutes; [`appointments`]: a time booked; [`offers`]: what both start from
+//! * [`blocks`]: time kept free of visitors; [`holds`]: a time kept for a few minutes; [`appointments`]: a time booked; [`offers`]: what both start from
 //!
 //! A time cannot be booked twice: every claim is rows of `occupancy`, one per counter and tick, whose
 //! primary key says no. Every state that is not terminal occupies; an expired hold counts for nothing,
 //! whether or not anybody swept it.
 
 pub mod appointments;
+pub mod blocks;
 pub mod calendars;
 pub mod feeds;
 pub mod holds;
@@ -29,6 +30,7 @@ pub struct BookingSettings {
 pub fn routes(cfg: &mut ServiceConfig<'_>) {
     services::routes::routes(cfg);
     calendars::routes::routes(cfg);
+    blocks::routes::routes(cfg);
     holds::routes::routes(cfg);
     appointments::routes::routes(cfg);
     feeds::routes::routes(cfg);

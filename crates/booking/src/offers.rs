@@ -7,7 +7,8 @@ use kernel::{
     civil::{self, InstantError},
 };
 use platform::{
-    access::{Caller, CallerKind},
+    access::{Caller, CallerKind, policy},
+    directory::OfficeId,
     http::{Answer, Refused},
     problems::INVALID_BODY,
 };
@@ -15,7 +16,11 @@ use serde_json::{Value, json};
 use storage::{Db, Tx};
 
 use crate::{
-    calendars::{Calendar, CalendarId, claim, occupancy::Slot, store as calendars},
+    calendars::{
+        Calendar, CalendarId, claim,
+        occupancy::{Audience, Slot},
+        store as calendars,
+    },
     problems::{LOCAL_TIME_DOES_NOT_EXIST, SLOT_TAKEN},
     services::{AppointmentService, AppointmentServiceId, store as services},
 };
@@ -42,19 +47,43 @@ pub struct Wish {
     pub persons: i64,
 }
 
-/// How much notice is asked of somebody.
+/// On which terms somebody books: how much notice is asked of them, and which seats they may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice {
-    /// The calendar's.
-    Usual,
-    /// None: staff may book somebody who stands before them.
-    Waived,
+pub enum Terms {
+    /// Everybody's: the calendar's notice, and the seats that are there for the public.
+    Public,
+    /// Another system's: the calendar's notice, and the office's own seats as well.
+    System,
+    /// The office's: no notice, since somebody may stand at the counter, and its own seats as well.
+    Office,
 }
 
-impl Notice {
-    /// What is asked of this caller.
+impl Terms {
+    /// Those of this caller, at an office where they may book.
     pub const fn of(caller: &Caller) -> Self {
-        if matches!(caller.kind, CallerKind::Staff(_)) { Self::Waived } else { Self::Usual }
+        match caller.kind {
+            CallerKind::Staff(_) => Self::Office,
+            CallerKind::Integration(_) => Self::System,
+            _ => Self::Public,
+        }
+    }
+
+    /// Those of this caller at an office that they may only look at.
+    pub fn at(caller: &Caller, office: OfficeId) -> Self {
+        match policy::booking(caller, office, false) {
+            Ok(policy::Booking::OnBehalf | policy::Booking::Integration) => Self::of(caller),
+            _ => Self::Public,
+        }
+    }
+
+    /// Whether the calendar's notice is asked.
+    pub const fn asks_notice(self) -> bool {
+        !matches!(self, Self::Office)
+    }
+
+    /// Whose seats these are.
+    pub const fn audience(self) -> Audience {
+        if matches!(self, Self::Public) { Audience::Public } else { Audience::Office }
     }
 }
 
@@ -72,24 +101,47 @@ pub fn find(tx: &mut Tx<'_>, service: AppointmentServiceId, calendar: CalendarId
     Ok(Offer { calendar: at, service: found })
 }
 
+impl Wish {
+    /// The visit that a body asks for.
+    ///
+    /// # Errors
+    /// As [`moment`].
+    pub fn read(
+        service_id: AppointmentServiceId,
+        calendar_id: CalendarId,
+        starts_at: &str,
+        persons: Option<i64>,
+    ) -> Result<Self, Problem> {
+        Ok(Self { service_id, calendar_id, starts_at: moment(starts_at)?, persons: persons.unwrap_or(1) })
+    }
+}
+
 /// Reads the instant of a body's `starts_at`.
 ///
 /// # Errors
 /// `invalid-body`, or `local-time-does-not-exist` for a time that the clocks skip.
 pub fn moment(text: &str) -> Result<Timestamp, Problem> {
+    moment_at("/starts_at", text)
+}
+
+/// Reads the instant of another member of a body.
+///
+/// # Errors
+/// As [`moment`], naming the member.
+pub fn moment_at(pointer: &'static str, text: &str) -> Result<Timestamp, Problem> {
     let instant = civil::parse_instant(text).map_err(|error| match error {
         InstantError::DoesNotExist => Problem::new(&LOCAL_TIME_DOES_NOT_EXIST).field(
-            "/starts_at",
+            pointer,
             "skipped",
             "the clocks of Europe/Rome skip this time",
         ),
         InstantError::Malformed => {
-            Problem::new(&INVALID_BODY).field("/starts_at", "invalid", "RFC 3339 with offset is expected")
+            Problem::new(&INVALID_BODY).field(pointer, "invalid", "RFC 3339 with offset is expected")
         }
     })?;
     // The databases do not reach back for ever, and nobody means it.
     if civil::date_of(instant).year() < 1900 {
-        return Err(Problem::new(&INVALID_BODY).field("/starts_at", "out-of-range", "from 1900 on"));
+        return Err(Problem::new(&INVALID_BODY).field(pointer, "out-of-range", "from 1900 on"));
     }
     Ok(instant)
 }
@@ -102,11 +154,11 @@ pub async fn with_alternatives(outcome: Answer, db: &Db, caller: &Caller, wish: 
         Err(refused) if refused.0.kind == &SLOT_TAKEN => refused,
         other => return other,
     };
-    let holidays = caller.tenant.holidays();
+    let (holidays, terms) = (caller.tenant.holidays(), Terms::of(caller));
     let found = db
         .read(caller, move |tx| {
             let offer = find(tx, wish.service_id, wish.calendar_id)?;
-            claim::alternatives(tx, &offer, &holidays, wish.persons, wish.starts_at)
+            claim::alternatives(tx, &offer, &holidays, wish.persons, wish.starts_at, terms)
         })
         .await
         .unwrap_or_default();

@@ -3,7 +3,7 @@
 kernel::problems! {
     SLOT_TAKEN = 409 "slot-taken" {
         it: "Orario non più disponibile", en: "This time is taken", de: "Dieser Termin ist vergeben",
-        about: "Every counter is taken at that time. `alternatives` lists the next free times of the same calendar as `{calendar_id, starts_at, ends_at, free}`.",
+        about: "Every counter is taken at that time. `alternatives` lists the next free times of the same calendar as `{calendar_id, starts_at, ends_at, free}`; where a block would override appointments, `appointments` lists them instead.",
     }
     HOLD_EXPIRED = 409 "hold-expired" {
         it: "Il tempo per completare la prenotazione è scaduto", en: "The hold has expired", de: "Die Reservierung ist abgelaufen",

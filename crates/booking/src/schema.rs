@@ -171,6 +171,58 @@ diesel::table! {
         phone -> Nullable<Text>,
         notes -> Nullable<Text>,
         cancellation_reason -> Nullable<Text>,
+        family_key -> Text,
+        given_key -> Text,
+        email_key -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    appointment_history (tenant_id, appointment_id, version) {
+        tenant_id -> Uid,
+        appointment_id -> Uid,
+        version -> BigInt,
+        action -> Text,
+        state_before -> Nullable<Text>,
+        state_after -> Text,
+        starts_at -> Instant,
+        calendar_id -> Uid,
+        actor -> Text,
+        occurred_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    appointment_notes (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        appointment_id -> Uid,
+        author -> Text,
+        body -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    calendar_blocks (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        calendar_id -> Uid,
+        starts_at -> Instant,
+        ends_at -> Instant,
+        seats -> Nullable<BigInt>,
+        reason -> Text,
+        created_by -> Text,
+        created_at -> Instant,
     }
 }
 

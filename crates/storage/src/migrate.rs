@@ -9,6 +9,7 @@
 //! | `{INSTANT}` | `timestamptz` | `INTEGER` |
 //! | `{JSON}` | `jsonb` | `TEXT` |
 //! | `{DATE}` / `{TIME}` | `date` / `time` | `TEXT` |
+//! | `{BYTES}` (text compared byte by byte) | `text COLLATE "C"` | `TEXT` |
 //! | `{INT}` / `{BOOL}` | `bigint` / `boolean` | `INTEGER` |
 //! | `{KEYED}` (after a table) | nothing | `STRICT, WITHOUT ROWID` |
 
@@ -48,6 +49,7 @@ migrations![
     "2026-11-25_platform_trust",
     "2026-11-25_booking_internal_capacity",
     "2026-11-25_booking_calendar_feeds",
+    "2026-11-25_booking_back_office",
 ];
 
 /// Why the schema could not be brought up to date.
@@ -129,10 +131,11 @@ pub fn pending(target: &Target) -> Result<Vec<&'static str>, MigrateError> {
 
 /// The text of a step for one of the databases.
 pub fn render(sql: &str, target: &Target) -> String {
-    let tokens: [(&str, &str, &str); 8] = [
+    let tokens: [(&str, &str, &str); 9] = [
         ("{ID}", "uuid", "BLOB"),
         ("{INSTANT}", "timestamptz", "INTEGER"),
         ("{JSON}", "jsonb", "TEXT"),
+        ("{BYTES}", "text COLLATE \"C\"", "TEXT"),
         ("{DATE}", "date", "TEXT"),
         ("{TIME}", "time", "TEXT"),
         ("{INT}", "bigint", "INTEGER"),
@@ -180,7 +183,13 @@ fn apply_once(conn: &mut Conn, step: &Migration, target: &Target, now: jiff::Tim
     if !there.is_empty() {
         return Ok(false);
     }
+    if let Conn::Pg(conn) = conn {
+        conn.batch_execute(&WALL_FOR_THE_OWNER.replace("{IS}", "").replace("{SET}", "NO FORCE"))?;
+    }
     conn.batch_execute(&render(step.sql, target))?;
+    if let Conn::Pg(conn) = conn {
+        conn.batch_execute(&WALL_FOR_THE_OWNER.replace("{IS}", "NOT").replace("{SET}", "FORCE"))?;
+    }
     sql_query("INSERT INTO schema_migrations (name, applied_at) VALUES ($1, $2)")
         .bind::<Text, _>(step.name)
         .bind::<Text, _>(now.to_string())
@@ -198,6 +207,21 @@ fn lock(conn: &mut Conn) -> diesel::QueryResult<()> {
         Conn::Sqlite(_) => Ok(()),
     }
 }
+
+/// A step that fills a new column does so for every tenant, so for as long as its transaction lasts the
+/// tables' owner, who migrates, is not held to one. Nobody else sees that: the tables are locked meanwhile.
+const WALL_FOR_THE_OWNER: &str = "
+DO $$
+DECLARE t text;
+BEGIN
+  FOR t IN
+    SELECT relname FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relrowsecurity
+      AND {IS} relforcerowsecurity
+  LOOP
+    EXECUTE format('ALTER TABLE %I {SET} ROW LEVEL SECURITY', t);
+  END LOOP;
+END $$;";
 
 /// The second wall: whatever a query forgets, PostgreSQL shows a transaction the rows of its own
 /// tenant only. Applied to every table with a tenant, so a new table cannot miss it.

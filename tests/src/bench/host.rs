@@ -22,7 +22,7 @@ use booking::{
         model::Applicant,
     },
     calendars::{CalendarId, store as calendars},
-    offers::{self, Notice, Wish},
+    offers::{self, Terms, Wish},
     services::AppointmentServiceId,
 };
 use gateway::{
@@ -180,7 +180,7 @@ async fn book(
         channel: Channel::Anonymous,
         owner: "anonymous".to_owned(),
         person_key: person.as_str().to_owned(),
-        notice: Notice::Usual,
+        terms: Terms::Public,
     };
     let holidays = bare.tenant.holidays();
     let booked = bare.db.write(&scope, move |tx| {

@@ -11,6 +11,7 @@ mod access;
 mod commands;
 mod contention;
 mod contract;
+mod counter;
 mod crash;
 mod crowd;
 mod habits;

@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use kernel::{Problem, PublicCode, civil, holidays::HolidayCalendar};
 use platform::{
+    access::Caller,
     audit::{self, Change},
     outbox::{self, Event},
 };
@@ -12,14 +13,16 @@ use serde_json::{Value, json};
 use storage::{DbError, Tx};
 
 use super::{
+    find::Party,
+    history::store as history,
     model::{Applicant, Appointment, AppointmentId, AppointmentState, Channel},
-    rules::{self, Transition},
+    rules::Transition,
     store,
 };
 use crate::{
     calendars::{claim, store as calendars},
     holds::{HoldId, store as holds},
-    offers::{Notice, Offer, Wish},
+    offers::{self, Offer, Terms, Wish},
     problems::{HOLD_EXPIRED, HOLD_MISMATCH, PERSON_LIMIT_REACHED},
     services::AppointmentService,
 };
@@ -39,8 +42,8 @@ pub struct Order {
     pub owner: String,
     /// Pseudonym of who comes.
     pub person_key: String,
-    /// How much notice is asked of this caller.
-    pub notice: Notice,
+    /// On which terms they book.
+    pub terms: Terms,
 }
 
 /// An appointment made, and the token to manage it with, seen only here.
@@ -62,7 +65,7 @@ pub fn book(tx: &mut Tx<'_>, offer: &Offer, order: &Order, holidays: &HolidayCal
     let ends_at = match order.hold_id {
         Some(hold) => use_hold(tx, order, hold, id)?,
         None => {
-            let visit = claim::plan_visit(tx, offer, holidays, order.wish, order.notice)?;
+            let visit = claim::plan_visit(tx, offer, holidays, order.wish, order.terms)?;
             claim::lock(tx, &offer.calendar, &visit)?;
             claim::take(tx, &offer.calendar, &visit, id.cast(), None)?;
             visit.ends_at
@@ -101,22 +104,21 @@ pub fn book(tx: &mut Tx<'_>, offer: &Offer, order: &Order, holidays: &HolidayCal
 ///
 /// # Errors
 /// Every refusal of booking, and `invalid-transition`; the appointment then stays where it was.
-pub fn reschedule(
+pub(super) fn reschedule(
     tx: &mut Tx<'_>,
     appointment: Appointment,
     offer: &Offer,
     to: Timestamp,
-    holidays: &HolidayCalendar,
-    notice: Notice,
+    who: Party<'_>,
 ) -> storage::Result<Appointment> {
-    rules::check(&appointment, Transition::Rescheduling, tx.now())?;
+    who.check(&appointment, Transition::Rescheduling, tx.now())?;
     let calendar = &offer.calendar;
     if appointment.starts_at == to && appointment.calendar_id == calendar.id {
         return Ok(appointment);
     }
     let persons = appointment.persons;
     let wish = Wish { service_id: offer.service.id, calendar_id: calendar.id, starts_at: to, persons };
-    let visit = claim::plan_visit(tx, offer, holidays, wish, notice)?;
+    let visit = claim::plan_visit(tx, offer, &who.caller.tenant.holidays(), wish, Terms::of(who.caller))?;
     claim::lock(tx, calendar, &visit)?;
     let claim = appointment.id.cast();
     calendars::release(tx, claim)?;
@@ -128,18 +130,23 @@ pub fn reschedule(
         ends_at: visit.ends_at,
         ..appointment.clone()
     };
-    save(tx, &appointment, moved, "appointment.rescheduled")
+    save(tx, &appointment, moved, Transition::Rescheduling.event())
 }
 
 /// Calls an appointment off and frees its time. Calling it off again changes nothing.
 ///
 /// # Errors
 /// `invalid-transition` when it has begun or ended.
-pub fn cancel(tx: &mut Tx<'_>, appointment: Appointment, reason: Option<&str>) -> storage::Result<Appointment> {
+pub(super) fn cancel(
+    tx: &mut Tx<'_>,
+    appointment: Appointment,
+    reason: Option<&str>,
+    who: Party<'_>,
+) -> storage::Result<Appointment> {
     if appointment.state == AppointmentState::Cancelled {
         return Ok(appointment);
     }
-    rules::check(&appointment, Transition::Cancellation, tx.now())?;
+    who.check(&appointment, Transition::Cancellation, tx.now())?;
     calendars::release(tx, appointment.id.cast())?;
     if let Some(reason) = reason {
         store::save_cancellation_reason(tx, appointment.id, reason)?;
@@ -149,7 +156,38 @@ pub fn cancel(tx: &mut Tx<'_>, appointment: Appointment, reason: Option<&str>) -
         cancelled_by: Some(tx.actor().as_str().to_owned()),
         ..appointment.clone()
     };
-    save(tx, &appointment, cancelled, "appointment.cancelled")
+    save(tx, &appointment, cancelled, Transition::Cancellation.event())
+}
+
+/// Notes what happened at the counter. Noting it again changes nothing. Who did not come and who is done needs
+/// no more time: what is left of theirs is free again, and taken again for who is reinstated.
+///
+/// # Errors
+/// `invalid-transition`; `slot-taken` when the time of who is reinstated has been given to somebody else.
+pub(super) fn attend(
+    tx: &mut Tx<'_>,
+    appointment: Appointment,
+    transition: Transition,
+    caller: &Caller,
+) -> storage::Result<Appointment> {
+    if appointment.state == transition.leads_to() && transition != Transition::Reinstatement {
+        return Ok(appointment);
+    }
+    Party { caller, holds_token: false }.check(&appointment, transition, tx.now())?;
+    let claim = appointment.id.cast();
+    match (transition, appointment.state) {
+        (Transition::Completion | Transition::NoShow, _) => {
+            claim::give_back_the_rest(tx, appointment.calendar_id, claim)?;
+        }
+        (Transition::Reinstatement, AppointmentState::NoShow) => {
+            let offer = offers::find(tx, appointment.service_id, appointment.calendar_id)?;
+            let times = appointment.starts_at..appointment.ends_at;
+            claim::take_the_rest(tx, &offer, &caller.tenant.holidays(), times, claim, Terms::of(caller))?;
+        }
+        _ => {}
+    }
+    let noted = Appointment { state: transition.leads_to(), ..appointment.clone() };
+    save(tx, &appointment, noted, transition.event())
 }
 
 /// Whether a token manages an appointment.
@@ -236,22 +274,27 @@ fn announce(
         })
     };
     let after = state(appointment);
-    let mut payload = after.clone();
     // Where it was before it moved: the time that is free again.
-    payload["previous"] = before
-        .filter(|before| before.starts_at != appointment.starts_at || before.calendar_id != appointment.calendar_id)
-        .map_or(Value::Null, |before| {
-            json!({
-                "calendar_id": before.calendar_id,
-                "starts_at": civil::format_rfc3339(before.starts_at),
-                "ends_at": civil::format_rfc3339(before.ends_at),
-            })
-        });
+    let moved = before
+        .filter(|before| before.starts_at != appointment.starts_at || before.calendar_id != appointment.calendar_id);
+    let previous = moved.map_or(Value::Null, |before| {
+        json!({
+            "calendar_id": before.calendar_id,
+            "starts_at": civil::format_rfc3339(before.starts_at),
+            "ends_at": civil::format_rfc3339(before.ends_at),
+        })
+    });
+    let mut payload = after.clone();
+    if let Value::Object(members) = &mut payload {
+        members.insert("previous".to_owned(), previous);
+    }
     let (subject, version) = (appointment.id, appointment.version);
     outbox::emit(tx, Event { kind, subject_kind: "appointment", subject, version, payload })?;
+    let earlier = before;
     let before = before.map(state);
     let change =
         Change { action: kind, subject_kind: "appointment", subject, before: before.as_ref(), after: Some(&after) };
+    history::record(tx, kind, earlier, appointment)?;
     audit::record(tx, change)
 }
 

@@ -1,9 +1,15 @@
-//! Appointments: a time booked, moved, cancelled, looked up.
+//! Appointments: a time booked, moved, cancelled, looked up; what happens at the counter, and its traces.
 
+mod attendance;
 pub mod changes;
+mod changing;
+mod find;
+pub mod history;
 pub mod model;
+pub mod notes;
 pub mod routes;
 pub mod rules;
+pub mod search;
 pub mod store;
 mod views;
 

@@ -9,6 +9,7 @@ use storage::TenantId;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
+use super::history::model::ActorView;
 use crate::{calendars::CalendarId, holds::HoldId, schema::appointments, services::AppointmentServiceId};
 
 /// The identifier of an appointment.
@@ -128,6 +129,7 @@ kernel::redacted_debug!(
     Cancellation,
     NewApplicant,
     NewAppointment,
+    PersonName,
     Rescheduling
 );
 
@@ -197,7 +199,7 @@ pub struct NewApplicant {
     pub phone: Option<String>,
 }
 
-fn not_blank(text: &str) -> Result<(), ValidationError> {
+pub(super) fn not_blank(text: &str) -> Result<(), ValidationError> {
     if text.trim().is_empty() || text.chars().any(char::is_control) {
         return Err(ValidationError::new("blank").with_message("must hold visible text".into()));
     }
@@ -206,7 +208,7 @@ fn not_blank(text: &str) -> Result<(), ValidationError> {
 
 /// The check for e-mail addresses lets some line breaks through, and a line break in an address is another
 /// header in a mail.
-fn one_line(text: &str) -> Result<(), ValidationError> {
+pub(super) fn one_line(text: &str) -> Result<(), ValidationError> {
     if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(ValidationError::new("email").with_message("no spaces or control characters".into()));
     }
@@ -214,14 +216,21 @@ fn one_line(text: &str) -> Result<(), ValidationError> {
 }
 
 /// Text of several lines: what does not show is refused, and a NUL cannot even be stored on PostgreSQL.
-fn plain_text(text: &str) -> Result<(), ValidationError> {
+pub(crate) fn plain_text(text: &str) -> Result<(), ValidationError> {
     if text.chars().any(|c| c.is_control() && !"\t\n\r".contains(c)) {
         return Err(ValidationError::new("control").with_message("no control characters".into()));
     }
     Ok(())
 }
 
-fn phone_number(text: &str) -> Result<(), ValidationError> {
+pub(crate) fn not_empty(text: &str) -> Result<(), ValidationError> {
+    if text.trim().is_empty() {
+        return Err(ValidationError::new("blank").with_message("must hold visible text".into()));
+    }
+    Ok(())
+}
+
+pub(super) fn phone_number(text: &str) -> Result<(), ValidationError> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     if digits.chars().all(|c| c.is_ascii_digit() || " ()./-".contains(c)) {
         return Ok(());
@@ -283,7 +292,8 @@ pub struct AppointmentLookup {
     "calendar_id": "01980000-0000-7000-8000-000000000003",
     "office": { "id": "01980000-0000-7000-8000-000000000002", "name": "Ufficio anagrafe", "address": "Piazza del Municipio 1", "locality": "Bugliano" },
     "starts_at": "2026-12-02T09:00:00+01:00", "ends_at": "2026-12-02T09:20:00+01:00", "persons": 1,
-    "channel": "anonymous", "applicant": null, "cancellation_reason": null, "version": 1,
+    "channel": "anonymous", "applicant": null, "applicant_name": null, "cancellation_reason": null,
+    "cancelled_by": null, "version": 1,
     "created_at": "2026-11-24T10:00:00+01:00", "updated_at": "2026-11-24T10:00:00+01:00",
     "links": [{ "rel": "cancellation", "method": "POST", "href": "/bugliano/v1/appointments/01980000-0000-7000-8000-000000000030/cancellation" }],
     "manage_token": "pQ4xK7M2pQ4xK7M2pQ4xKw"
@@ -314,9 +324,13 @@ pub struct AppointmentView {
     pub channel: Channel,
     /// Who comes; left out in lists, for devices and for keys that may not read.
     pub applicant: Option<ApplicantView>,
+    /// Who comes, by name only: in the lists of staff and systems.
+    pub applicant_name: Option<PersonName>,
     /// Why it was called off; left out where `applicant` is.
     #[schema(max_length = 500)]
     pub cancellation_reason: Option<String>,
+    /// Who called it off; named for staff only.
+    pub cancelled_by: Option<ActorView>,
     /// Counts changes; the number in the `ETag`.
     #[schema(minimum = 1, maximum = 1000000)]
     pub version: i64,
@@ -333,6 +347,18 @@ pub struct AppointmentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 100)]
     pub manage_token: Option<String>,
+}
+
+/// Somebody's name.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({ "given_name": "Anna", "family_name": "Prova" }))]
+pub struct PersonName {
+    /// Given name.
+    #[schema(max_length = 100)]
+    pub given_name: String,
+    /// Family name.
+    #[schema(max_length = 100)]
+    pub family_name: String,
 }
 
 /// A service, by name.

@@ -8,18 +8,16 @@ use kernel::{Page, Problem, PublicCode, civil};
 use platform::{
     access::{Caller, CallerKind, Pseudonym, policy},
     directory::routes::PageQuery,
-    http::{
-        Answer, Body, IdPath, IdempotencyKey, IfMatch, Language, MaybeIdempotencyKey, Params, ProblemBody, Reply,
-        not_found, paging, sane_date,
-    },
+    http::{Answer, Body, IdPath, IdempotencyKey, Language, Params, ProblemBody, Reply, paging, sane_date},
     idempotency::{self, InFlight},
-    problems::{FORBIDDEN, UNAUTHENTICATED},
 };
-use storage::{Db, Tx};
+use storage::Db;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
     changes::{self, Order},
+    changing::Changing,
+    find::{Party, find_for, must_say_who},
     model::{
         Applicant, Appointment, AppointmentId, AppointmentLookup, AppointmentView, Cancellation, Channel, NewApplicant,
         NewAppointment, Rescheduling,
@@ -28,7 +26,7 @@ use super::{
     views::{self, Reader},
 };
 use crate::{
-    offers::{self, Notice, Wish},
+    offers::{self, Terms, Wish},
     problems::CODE_TOKEN_MISMATCH,
 };
 
@@ -54,12 +52,7 @@ async fn create_appointment(
     in_flight: Data<InFlight>,
 ) -> Answer {
     let (new, digest) = body.into_parts();
-    let wish = Wish {
-        service_id: new.service_id,
-        calendar_id: new.calendar_id,
-        starts_at: offers::moment(&new.starts_at)?,
-        persons: new.persons.unwrap_or(1),
-    };
+    let wish = Wish::read(new.service_id, new.calendar_id, &new.starts_at, new.persons)?;
     let who = caller.clone();
     let outcome = idempotency::once(&db, &in_flight, &caller, Some(&key), &digest, move |tx| {
         let offer = offers::find(tx, wish.service_id, wish.calendar_id)?;
@@ -100,7 +93,7 @@ fn order(caller: &Caller, way: policy::Booking, new: &NewAppointment, wish: Wish
         channel,
         owner: owner.as_str().to_owned(),
         person_key: person.as_str().to_owned(),
-        notice: Notice::of(caller),
+        terms: Terms::of(caller),
     }
 }
 
@@ -160,38 +153,26 @@ async fn show_appointment(caller: Caller, lang: Language, id: IdPath<Appointment
     (status = 428, description = "`precondition-required`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[post("/appointments/{appointment_id}/rescheduling")]
-#[expect(clippy::too_many_arguments, reason = "each is one thing the request says")]
-async fn reschedule_appointment(
-    caller: Caller,
-    lang: Language,
-    id: IdPath<Appointment>,
-    key: MaybeIdempotencyKey,
-    if_match: IfMatch,
-    body: Body<Rescheduling>,
-    db: Data<Db>,
-    in_flight: Data<InFlight>,
-) -> Answer {
+async fn reschedule_appointment(change: Changing, body: Body<Rescheduling>) -> Answer {
     let (wanted, digest) = body.into_parts();
     let to = offers::moment(&wanted.starts_at)?;
-    let who = caller.clone();
     let wish = Arc::new(OnceLock::new());
-    let told = Arc::clone(&wish);
-    let outcome = idempotency::once(&db, &in_flight, &caller, key.0.as_ref(), &digest, move |tx| {
-        let appointment = find_for(tx, &who, id.0, policy::Wish::Change, wanted.manage_token.as_deref())?;
-        if_match.check(appointment.version, policy::must_match_version(&who))?;
-        let (service_id, persons) = (appointment.service_id, appointment.persons);
-        let calendar_id = wanted.calendar_id.unwrap_or(appointment.calendar_id);
-        let offer = offers::find(tx, service_id, calendar_id)?;
-        if wanted.manage_token.is_none() {
-            policy::rebooking(&who, offer.calendar.office_id)?;
-        }
-        told.get_or_init(|| Wish { service_id, calendar_id, starts_at: to, persons });
-        let moved = changes::reschedule(tx, appointment, &offer, to, &who.tenant.holidays(), Notice::of(&who))?;
-        Reader { caller: &who, lang: lang.0, holds_token: wanted.manage_token.is_some() }.reply(tx, moved)
-    })
-    .await;
+    let (told, token) = (Arc::clone(&wish), wanted.manage_token);
+    let holds_token = token.is_some();
+    let outcome = change
+        .make(policy::Wish::Change, token, &digest, move |tx, caller, appointment| {
+            let (service_id, persons) = (appointment.service_id, appointment.persons);
+            let calendar_id = wanted.calendar_id.unwrap_or(appointment.calendar_id);
+            let offer = offers::find(tx, service_id, calendar_id)?;
+            if !holds_token {
+                policy::rebooking(caller, offer.calendar.office_id)?;
+            }
+            told.get_or_init(|| Wish { service_id, calendar_id, starts_at: to, persons });
+            changes::reschedule(tx, appointment, &offer, to, Party { caller, holds_token })
+        })
+        .await;
     match wish.get() {
-        Some(wish) => offers::with_alternatives(outcome, &db, &caller, *wish).await,
+        Some(wish) => offers::with_alternatives(outcome, &change.db, &change.caller, *wish).await,
         None => outcome,
     }
 }
@@ -211,27 +192,14 @@ async fn reschedule_appointment(
     (status = 428, description = "`precondition-required`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[post("/appointments/{appointment_id}/cancellation")]
-#[expect(clippy::too_many_arguments, reason = "each is one thing the request says")]
-async fn cancel_appointment(
-    caller: Caller,
-    lang: Language,
-    id: IdPath<Appointment>,
-    key: MaybeIdempotencyKey,
-    if_match: IfMatch,
-    body: Body<Cancellation>,
-    db: Data<Db>,
-    in_flight: Data<InFlight>,
-) -> Answer {
-    let (wanted, digest) = body.into_parts();
-    let who = caller.clone();
-    idempotency::once(&db, &in_flight, &caller, key.0.as_ref(), &digest, move |tx| {
-        let token = wanted.manage_token.as_deref();
-        let appointment = find_for(tx, &who, id.0, policy::Wish::Change, token)?;
-        if_match.check(appointment.version, policy::must_match_version(&who))?;
-        let cancelled = changes::cancel(tx, appointment, wanted.reason.as_deref())?;
-        Reader { caller: &who, lang: lang.0, holds_token: token.is_some() }.reply(tx, cancelled)
-    })
-    .await
+async fn cancel_appointment(change: Changing, body: Body<Cancellation>) -> Answer {
+    let (Cancellation { reason, manage_token }, digest) = body.into_parts();
+    let holds_token = manage_token.is_some();
+    change
+        .make(policy::Wish::Change, manage_token, &digest, move |tx, caller, appointment| {
+            changes::cancel(tx, appointment, reason.as_deref(), Party { caller, holds_token })
+        })
+        .await
 }
 
 /// Look an appointment up by its code
@@ -286,46 +254,6 @@ async fn list_my_appointments(caller: Caller, lang: Language, query: Params<Page
     Reply::page(page)
 }
 
-/// The appointment, when this caller may do this to it: because it is theirs, because of their office,
-/// or because they hold its manage token.
-fn find_for(
-    tx: &mut Tx<'_>,
-    caller: &Caller,
-    id: AppointmentId,
-    wish: policy::Wish,
-    manage_token: Option<&str>,
-) -> storage::Result<Appointment> {
-    if wish == policy::Wish::Change {
-        store::lock(tx, id)?;
-    }
-    let found = store::find(tx, id)?;
-    if let Some(token) = manage_token {
-        let fits = found.filter(|appointment| changes::token_fits(appointment, token));
-        return Ok(fits.ok_or_else(|| Problem::new(&CODE_TOKEN_MISMATCH))?);
-    }
-    must_say_who(caller)?;
-    let among = |wish| {
-        let rows = policy::appointments(caller, wish);
-        move |appointment: &Appointment| rows.contains(&appointment.object())
-    };
-    match found {
-        Some(appointment) if among(wish)(&appointment) => Ok(appointment),
-        // They see it, so they may know that it is there.
-        Some(appointment) if among(policy::Wish::Read)(&appointment) => {
-            Err(Problem::new(&FORBIDDEN).detail("this caller may read it, not change it").into())
-        }
-        _ => Err(not_found().into()),
-    }
-}
-
-/// Nobody in particular has no appointments: they are asked who they are, whatever they ask for.
-fn must_say_who(caller: &Caller) -> Result<(), Problem> {
-    if matches!(caller.kind, CallerKind::Anonymous) {
-        return Err(Problem::new(&UNAUTHENTICATED).detail("a token or a manage token is needed"));
-    }
-    Ok(())
-}
-
 /// Registers what this module serves.
 pub fn routes(cfg: &mut ServiceConfig<'_>) {
     cfg.service(create_appointment)
@@ -334,4 +262,8 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(cancel_appointment)
         .service(look_up_appointment)
         .service(list_my_appointments);
+    super::search::routes::routes(cfg);
+    super::attendance::routes(cfg);
+    super::history::routes::routes(cfg);
+    super::notes::routes::routes(cfg);
 }

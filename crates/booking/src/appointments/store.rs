@@ -8,7 +8,10 @@ use storage::{
     types::{At, Key, Uid},
 };
 
-use super::model::{Applicant, Appointment, AppointmentId, AppointmentState};
+use super::{
+    model::{Applicant, Appointment, AppointmentId, AppointmentState},
+    search::words::Keys,
+};
 use crate::{
     schema::{appointment_applicants, appointments},
     services::AppointmentServiceId,
@@ -42,6 +45,7 @@ pub fn insert(tx: &mut Tx<'_>, appointment: &Appointment, applicant: &Applicant)
         ))
         .execute(tx.conn())?;
     use appointment_applicants as p;
+    let keys = Keys::of(&applicant.given_name, &applicant.family_name, &applicant.email);
     diesel::insert_into(p::table)
         .values((
             p::tenant_id.eq(Key(tx.tenant())),
@@ -52,6 +56,9 @@ pub fn insert(tx: &mut Tx<'_>, appointment: &Appointment, applicant: &Applicant)
             p::email.eq(&applicant.email),
             p::phone.eq(&applicant.phone),
             p::notes.eq(&applicant.notes),
+            p::family_key.eq(keys.family),
+            p::given_key.eq(keys.given),
+            p::email_key.eq(keys.email),
         ))
         .execute(tx.conn())?;
     Ok(())

@@ -12,8 +12,15 @@ use platform::{
 use storage::{DbError, Tx};
 
 use super::{
-    model::{Appointment, AppointmentView, Link, OfficeReference, ServiceReference},
-    rules, store,
+    find::Party,
+    history::{
+        model::{ActorView, StaffNames},
+        store as history,
+    },
+    model::{Appointment, AppointmentView, Link, OfficeReference, PersonName, ServiceReference},
+    rules::{self, Transition},
+    search::store as search,
+    store,
 };
 use crate::services::{AppointmentServiceId, store as services};
 
@@ -30,7 +37,11 @@ pub(super) fn etag(appointment: &Appointment, lang: Lang) -> String {
     format!("{}.{}", appointment.version, lang.tag())
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    const fn party(self) -> Party<'a> {
+        Party { caller: self.caller, holds_token: self.holds_token }
+    }
+
     /// 200 with the appointment.
     pub(super) fn reply(self, tx: &mut Tx<'_>, appointment: Appointment) -> storage::Result<Reply<AppointmentView>> {
         let etag = etag(&appointment, self.lang);
@@ -39,9 +50,9 @@ impl Reader<'_> {
 
     /// The appointment, with the person it is for where this reader may know.
     pub(super) fn view(self, tx: &mut Tx<'_>, appointment: Appointment) -> storage::Result<AppointmentView> {
-        let may_read = self.holds_token || self.may(policy::Wish::Read, &appointment);
+        let may_read = self.party().may(policy::Wish::Read, &appointment);
         let knows_person = may_read && !matches!(self.caller.kind, CallerKind::Device(_));
-        let id = appointment.id;
+        let (id, cancelled_by) = (appointment.id, appointment.cancelled_by.clone());
         let mut views = self.summaries(tx, vec![appointment])?;
         let mut view = views.pop().ok_or_else(|| DbError::Other("an appointment was lost on its way".to_owned()))?;
         if knows_person {
@@ -49,7 +60,28 @@ impl Reader<'_> {
             view.cancellation_reason = applicant.as_ref().and_then(|person| person.cancellation_reason.clone());
             view.applicant = applicant.map(Into::into);
         }
+        if let Some(actor) = cancelled_by {
+            let names = history::names_for(tx, self.caller, std::iter::once(actor.as_str()))?;
+            view.cancelled_by = Some(ActorView::of(&actor, &names));
+        }
         Ok(view)
+    }
+
+    /// Appointments with the names of the people they are for, where this reader may know.
+    pub(super) fn named(
+        self,
+        tx: &mut Tx<'_>,
+        appointments: Vec<Appointment>,
+    ) -> storage::Result<Vec<AppointmentView>> {
+        let mut views = self.summaries(tx, appointments)?;
+        if policy::knows_people(self.caller) {
+            let mut names = search::names(tx, views.iter().map(|view| view.id))?;
+            for view in &mut views {
+                let name = names.remove(&view.id);
+                view.applicant_name = name.map(|(given_name, family_name)| PersonName { given_name, family_name });
+            }
+        }
+        Ok(views)
     }
 
     /// Appointments without the people they are for.
@@ -62,9 +94,10 @@ impl Reader<'_> {
         let offices = self.offices(tx, &appointments)?;
         let now = tx.now();
         let view = |appointment: Appointment| {
-            let may_change = self.holds_token || self.may(policy::Wish::Change, &appointment);
-            let transitions = if may_change { rules::allowed(&appointment, now) } else { &[] };
-            let links = transitions.iter().map(|transition| self.link(&appointment, *transition)).collect();
+            let transitions = Transition::ALL.into_iter().filter(|wanted| {
+                rules::may(&appointment, *wanted, now) && self.party().may(wanted.wish(), &appointment)
+            });
+            let links = transitions.map(|transition| self.link(&appointment, transition)).collect();
             let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
             // Foreign keys hold both.
             let missing = || DbError::Other("an appointment without its service or office".to_owned());
@@ -80,7 +113,9 @@ impl Reader<'_> {
                 persons: appointment.persons,
                 channel: appointment.channel,
                 applicant: None,
+                applicant_name: None,
                 cancellation_reason: None,
+                cancelled_by: appointment.cancelled_by.as_deref().map(|who| ActorView::of(who, &StaffNames::new())),
                 version: appointment.version,
                 created_at: appointment.created_at,
                 updated_at: appointment.updated_at,
@@ -91,11 +126,7 @@ impl Reader<'_> {
         appointments.into_iter().map(view).collect()
     }
 
-    fn may(self, wish: policy::Wish, appointment: &Appointment) -> bool {
-        policy::appointments(self.caller, wish).contains(&appointment.object())
-    }
-
-    fn link(self, appointment: &Appointment, transition: rules::Transition) -> Link {
+    fn link(self, appointment: &Appointment, transition: Transition) -> Link {
         Link {
             rel: transition.path().to_owned(),
             method: "POST".to_owned(),

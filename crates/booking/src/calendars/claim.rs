@@ -3,21 +3,24 @@
 //! Lock the days, forget what expired, look, take. The lock makes claims of a day follow one another;
 //! the primary key of `occupancy` is the second wall behind it.
 
-use std::ops::{Range, RangeInclusive};
+use std::{
+    collections::BTreeMap,
+    ops::{Range, RangeInclusive},
+};
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use kernel::{Problem, civil, holidays::HolidayCalendar};
 use storage::Tx;
 
 use super::{
-    model::Calendar,
-    occupancy::{self, Slot, StartRefusal},
+    model::{Calendar, CalendarId},
+    occupancy::{self, Audience, Seats, Slot, StartRefusal},
     store::{self, ClaimId},
     ticks::{self, Span},
     timetable::DayPlan,
 };
 use crate::{
-    offers::{Notice, Offer, Wish},
+    offers::{Offer, Terms, Wish},
     problems::{BEYOND_HORIZON, DURATION_NOT_ALLOWED, LEAD_TIME, OUTSIDE_OPENING_HOURS, SLOT_TAKEN},
 };
 
@@ -28,6 +31,7 @@ pub struct Visit {
     pub starts_at: Timestamp,
     /// When it ends.
     pub ends_at: Timestamp,
+    audience: Audience,
     plan: DayPlan,
     ticks: Range<i64>,
 }
@@ -41,20 +45,21 @@ pub fn plan_visit(
     offer: &Offer,
     holidays: &HolidayCalendar,
     wish: Wish,
-    notice: Notice,
+    terms: Terms,
 ) -> storage::Result<Visit> {
     let (calendar, starts_at) = (&offer.calendar, wish.starts_at);
     let span = span(offer, wish.persons)?;
     let date = civil::date_of(starts_at);
     let plan = day_plans(tx, calendar, holidays, date, date)?.into_iter().next();
     let Some((_, plan)) = plan else { return Err(Problem::new(&OUTSIDE_OPENING_HOURS).into()) };
-    let asked = match notice {
-        Notice::Usual => calendar.clone(),
-        Notice::Waived => Calendar { lead_minutes: 0, ..calendar.clone() },
-    };
-    let tick = occupancy::check_start(&plan, &asked, span, starts_at, tx.now()).map_err(refusal)?;
+    let mut asked = calendar.clone();
+    if !terms.asks_notice() {
+        asked.lead_minutes = 0;
+    }
+    let audience = terms.audience();
+    let tick = occupancy::check_start(&plan, audience, &asked, span, starts_at, tx.now()).map_err(refusal)?;
     let ends_at = ticks::instant_of(span.visit(tick).end, calendar.tick_minutes);
-    Ok(Visit { starts_at, ends_at, plan, ticks: span.occupied(tick) })
+    Ok(Visit { starts_at, ends_at, audience, plan, ticks: span.occupied(tick) })
 }
 
 /// Takes seats for a visit. The days must be locked ([`lock`]).
@@ -70,7 +75,7 @@ pub fn take(
 ) -> storage::Result<()> {
     store::drop_expired(tx, calendar.id, visit.ticks.clone())?;
     let taken = store::taken(tx, calendar.id, visit.ticks.clone())?;
-    let seats = occupancy::assign_seats(|tick| visit.plan.seats_at(tick), &taken, visit.ticks.clone())
+    let seats = occupancy::assign_seats(|tick| visit.plan.seats_at(tick), visit.audience, &taken, visit.ticks.clone())
         .ok_or_else(slot_taken)?;
     store::take(tx, calendar.id, claim, &seats, hold_expires_at).map_err(|failure| {
         let second_wall = failure.is_unique("occupancy", &["tenant_id", "calendar_id", "tick", "seat"]);
@@ -104,7 +109,77 @@ pub fn day_plans(
     Ok(dates.map(|date| (date, DayPlan::of(calendar, &rules, &exceptions, holidays, date))).collect())
 }
 
-/// The slots of a range of dates that can be asked for now, each with how many are free.
+/// Gives back what is left of a claim's time after the tick that runs now.
+///
+/// # Errors
+/// When the database fails.
+pub fn give_back_the_rest(tx: &mut Tx<'_>, calendar: CalendarId, claim: ClaimId) -> storage::Result<()> {
+    let Some(calendar) = store::calendar(tx, calendar)? else { return Ok(()) };
+    let running = ticks::tick_of(tx.now(), calendar.tick_minutes);
+    store::release_after(tx, claim, running)
+}
+
+/// Takes again what [`give_back_the_rest`] gave back of a visit, as far as it lies ahead still.
+///
+/// # Errors
+/// `slot-taken` when somebody else has it now.
+pub fn take_the_rest(
+    tx: &mut Tx<'_>,
+    offer: &Offer,
+    holidays: &HolidayCalendar,
+    times: Range<Timestamp>,
+    claim: ClaimId,
+    terms: Terms,
+) -> storage::Result<()> {
+    let (calendar, date) = (&offer.calendar, civil::date_of(times.start));
+    let tick_of = |instant| ticks::tick_of(instant, calendar.tick_minutes);
+    let clearing = ticks::units(offer.service.buffer_after_minutes, calendar.tick_minutes);
+    let ahead = tick_of(tx.now()).saturating_add(1);
+    let ticks = ahead.max(tick_of(times.start))..tick_of(times.end).saturating_add(clearing);
+    let plan = day_plans(tx, calendar, holidays, date, date)?.into_iter().next();
+    let (Some((_, plan)), false) = (plan, ticks.is_empty()) else { return Ok(()) };
+    let visit = Visit { starts_at: times.start, ends_at: times.end, audience: terms.audience(), plan, ticks };
+    lock(tx, calendar, &visit)?;
+    take(tx, calendar, &visit, claim, None)
+}
+
+/// Takes seats of the open ticks of a time for nobody's visit: so many, or all. What its first and last tick touch
+/// is taken as a whole. Answers whose claims are in the way, where not enough seats are left; nothing is taken then.
+///
+/// # Errors
+/// `outside-opening-hours` where nothing is open anyway.
+pub fn block(
+    tx: &mut Tx<'_>,
+    calendar: &Calendar,
+    holidays: &HolidayCalendar,
+    times: Range<Timestamp>,
+    seats: Option<i64>,
+    claim: ClaimId,
+) -> storage::Result<Option<Vec<ClaimId>>> {
+    let minutes = calendar.tick_minutes;
+    let last = times.end.saturating_sub(SignedDuration::from_micros(1)).unwrap_or(times.end);
+    let ticks = ticks::tick_of(times.start, minutes)..ticks::tick_of(last, minutes).saturating_add(1);
+    let days = ticks::days_touched(ticks.clone(), minutes);
+    store::lock_days(tx, &days.iter().map(|day| (calendar.id, *day)).collect())?;
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(None) };
+    let plans = day_plans(tx, calendar, holidays, *first, *last)?;
+    let open: BTreeMap<i64, Seats> = plans
+        .iter()
+        .flat_map(|(_, plan)| plan.open_ticks(ticks.clone()).map(|tick| (tick, plan.seats_at(tick))))
+        .collect();
+    if open.is_empty() {
+        return Err(Problem::new(&OUTSIDE_OPENING_HOURS).field("/starts_at", "closed", "nothing is open then").into());
+    }
+    store::drop_expired(tx, calendar.id, ticks.clone())?;
+    let taken = store::taken(tx, calendar.id, ticks)?;
+    let seats_of = |tick: i64| open.get(&tick).copied().unwrap_or_default();
+    match occupancy::block_seats(seats_of, seats, &taken, open.keys().copied()) {
+        Ok(seats) => store::take(tx, calendar.id, claim, &seats, None).map(|()| None),
+        Err(full) => store::claims_at(tx, calendar.id, full).map(Some),
+    }
+}
+
+/// The slots of a range of dates that everybody can ask for now, each with how many are free.
 ///
 /// # Errors
 /// `duration-not-allowed`, or the database's.
@@ -115,15 +190,33 @@ pub fn slots(
     persons: i64,
     dates: RangeInclusive<Date>,
 ) -> storage::Result<Vec<(Date, Vec<Slot>)>> {
-    let calendar = &offer.calendar;
+    slots_for(tx, offer, holidays, persons, dates, Terms::Public)
+}
+
+/// The slots of a range of dates that can be asked for now on these terms, each with how many are free.
+///
+/// # Errors
+/// `duration-not-allowed`, or the database's.
+pub fn slots_for(
+    tx: &mut Tx<'_>,
+    offer: &Offer,
+    holidays: &HolidayCalendar,
+    persons: i64,
+    dates: RangeInclusive<Date>,
+    terms: Terms,
+) -> storage::Result<Vec<(Date, Vec<Slot>)>> {
+    let (calendar, audience) = (&offer.calendar, terms.audience());
     let span = span(offer, persons)?;
-    let window = occupancy::Window::of(calendar, tx.now());
+    let mut window = occupancy::Window::of(calendar, tx.now());
+    if !terms.asks_notice() {
+        window.earliest = tx.now();
+    }
     let plans = day_plans(tx, calendar, holidays, *dates.start(), window.last_date.min(*dates.end()))?;
     let reaches = || plans.iter().map(|(_, plan)| plan.reach(span)).filter(|reach| !reach.is_empty());
     let whole = reaches().map(|r| r.start).min().unwrap_or(0)..reaches().map(|r| r.end).max().unwrap_or(0);
-    let taken = store::taken_counts(tx, calendar.id, whole)?;
+    let taken = store::taken_counts(tx, calendar.id, whole, audience)?;
     let free = |plan: &DayPlan| {
-        let mut slots = occupancy::slots(plan, span, |tick| taken.get(&tick).copied().unwrap_or(0));
+        let mut slots = occupancy::slots(plan, span, audience, |tick| taken.get(&tick).copied().unwrap_or_default());
         slots.retain(|slot| window.admits(slot.starts_at).is_ok());
         slots
     };
@@ -144,9 +237,10 @@ pub fn alternatives(
     holidays: &HolidayCalendar,
     persons: i64,
     wanted: Timestamp,
+    terms: Terms,
 ) -> storage::Result<Vec<Slot>> {
     let from = civil::date_of(wanted).max(civil::date_of(tx.now()));
-    let days = slots(tx, offer, holidays, persons, from..=from.saturating_add(LOOK_AHEAD))?;
+    let days = slots_for(tx, offer, holidays, persons, from..=from.saturating_add(LOOK_AHEAD), terms)?;
     let mut free: Vec<Slot> = days.into_iter().flat_map(|(_, slots)| slots).filter(|slot| slot.free > 0).collect();
     free.sort_by_key(|slot| slot.starts_at.duration_since(wanted).abs());
     free.truncate(OFFERED);

@@ -4,6 +4,11 @@
 //! not the same one throughout, because which counter calls is decided when the person is called.
 //! Otherwise short bookings could scatter over the seats until none is free all along, though
 //! a counter is.
+//!
+//! Seats are of two kinds, told apart by their number. The public has those from 1 on, as many as there are counters
+//! for everybody, and nothing else. The office has its own, from [`FIRST_INTERNAL_SEAT`] on, and takes of the public's
+//! only in a tick in which its own are gone. Each kind is counted by itself: what the office holds of its own never
+//! makes a public seat less, and a public booking never takes one of the office's.
 
 use std::{collections::BTreeSet, ops::Range};
 
@@ -15,6 +20,59 @@ use super::{
     ticks::{Span, instant_of, tick_of},
     timetable::DayPlan,
 };
+
+/// The number of the first seat that is the office's own: above all that there are for the public.
+pub const FIRST_INTERNAL_SEAT: i64 = 1_000_001;
+
+/// For whom a time is looked for or taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody.
+    Public,
+    /// The office itself.
+    Office,
+}
+
+/// How many seats of each kind: of a tick, or taken in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seats {
+    /// Everybody's.
+    pub public: i64,
+    /// The office's own.
+    pub internal: i64,
+}
+
+impl Seats {
+    /// None of either.
+    pub const NONE: Self = Self { public: 0, internal: 0 };
+
+    /// How many this audience may take.
+    pub const fn of(self, audience: Audience) -> i64 {
+        match audience {
+            Audience::Public => self.public,
+            Audience::Office => self.public.saturating_add(self.internal),
+        }
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            public: self.public.saturating_add(other.public),
+            internal: self.internal.saturating_add(other.internal),
+        }
+    }
+
+    /// What is left of these once those are taken, never negative: who sits where there is no seat any more takes
+    /// none of the other kind.
+    #[must_use]
+    pub fn without(self, taken: Self) -> Self {
+        Self {
+            public: self.public.saturating_sub(taken.public).max(0),
+            internal: self.internal.saturating_sub(taken.internal).max(0),
+        }
+    }
+}
 
 /// A time that the calendar offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,23 +87,24 @@ pub struct Slot {
 
 /// The times at which a visit of this length fits in the opening hours of the day, in order, also
 /// those that are full. `taken` tells how many seats of a tick are held, within [`DayPlan::reach`].
-pub fn slots(plan: &DayPlan, span: Span, taken: impl Fn(i64) -> i64) -> Vec<Slot> {
-    let offered = plan.starts().iter().copied().filter(|start| plan.is_open(span.visit(*start)));
+pub fn slots(plan: &DayPlan, span: Span, audience: Audience, taken: impl Fn(i64) -> Seats) -> Vec<Slot> {
+    let starts = plan.starts(audience).iter().copied();
+    let offered = starts.filter(|start| plan.is_open(span.visit(*start), audience));
     offered
         .map(|start| {
             let visit = span.visit(start);
             Slot {
                 starts_at: instant_of(visit.start, plan.tick_minutes()),
                 ends_at: instant_of(visit.end, plan.tick_minutes()),
-                free: free(plan, span.occupied(start), &taken),
+                free: free(plan, span.occupied(start), audience, &taken),
             }
         })
         .collect()
 }
 
 /// How many more bookings these ticks bear: what the fullest of them has left.
-fn free(plan: &DayPlan, ticks: Range<i64>, taken: impl Fn(i64) -> i64) -> i64 {
-    ticks.map(|tick| plan.seats_at(tick).saturating_sub(taken(tick))).min().unwrap_or(0).max(0)
+fn free(plan: &DayPlan, ticks: Range<i64>, audience: Audience, taken: impl Fn(i64) -> Seats) -> i64 {
+    ticks.map(|tick| plan.seats_at(tick).without(taken(tick)).of(audience)).min().unwrap_or(0)
 }
 
 /// When one may book, seen from now.
@@ -110,6 +169,7 @@ pub enum StartRefusal {
 /// A [`StartRefusal`]; notice and horizon are judged before the opening hours.
 pub fn check_start(
     plan: &DayPlan,
+    audience: Audience,
     calendar: &Calendar,
     span: Span,
     starts_at: Timestamp,
@@ -118,40 +178,68 @@ pub fn check_start(
     Window::of(calendar, now).admits(starts_at)?;
     let tick = tick_of(starts_at, plan.tick_minutes());
     let visit = span.visit(tick);
-    let on_the_grid = instant_of(tick, plan.tick_minutes()) == starts_at && plan.starts().binary_search(&tick).is_ok();
-    if on_the_grid && plan.is_open(visit) {
+    let begins = instant_of(tick, plan.tick_minutes()) == starts_at;
+    let on_the_grid = begins && plan.starts(audience).binary_search(&tick).is_ok();
+    if on_the_grid && plan.is_open(visit, audience) {
         Ok(tick)
-    } else if on_the_grid || !plan.is_open(tick..tick.saturating_add(1)) {
+    } else if on_the_grid || !plan.is_open(tick..tick.saturating_add(1), audience) {
         Err(StartRefusal::OutsideOpeningHours)
     } else {
         Err(StartRefusal::NotASlotStart)
     }
 }
 
-/// Chooses a seat in each tick, the lowest free one: `(tick, seat)` with seats counted from 1.
-/// `taken` holds the seats that others hold in these ticks (more does no harm).
-/// `None` when a tick is full.
+/// Chooses a seat in each tick, the lowest free one: `(tick, seat)`; for the office the lowest of its own where one is
+/// left, else the lowest of the public's. `taken` holds the seats that others hold in these ticks (more does no
+/// harm). `None` when a tick is full.
 ///
 /// A tick is full when it has as many holders as seats, whichever seats they hold: after the
 /// capacity was lowered, a holder may sit above it while a lower seat is free, and that seat
 /// must not be given.
 pub fn assign_seats(
-    capacity_of: impl Fn(i64) -> i64,
+    seats_of: impl Fn(i64) -> Seats,
+    audience: Audience,
     taken: &BTreeSet<(i64, i64)>,
     ticks: Range<i64>,
 ) -> Option<Vec<(i64, i64)>> {
-    ticks
-        .map(|tick| {
-            let (mut held, mut seat) = (0_i64, 1_i64);
-            for &(_, other) in taken.range((tick, i64::MIN)..=(tick, i64::MAX)) {
-                held += 1;
-                if other == seat {
-                    seat += 1;
-                }
-            }
-            (held < capacity_of(tick)).then_some((tick, seat))
-        })
-        .collect()
+    ticks.map(|tick| free_seats(seats_of(tick), audience, taken, tick).next().map(|seat| (tick, seat))).collect()
+}
+
+/// Chooses the seats of a block: in each tick so many, or all there are when there are fewer or when no number is
+/// said; the office's own first. The tick that has not so many left, when there is one.
+///
+/// # Errors
+/// That tick.
+pub fn block_seats(
+    seats_of: impl Fn(i64) -> Seats,
+    wanted: Option<i64>,
+    taken: &BTreeSet<(i64, i64)>,
+    ticks: impl Iterator<Item = i64>,
+) -> Result<Vec<(i64, i64)>, i64> {
+    let mut chosen = Vec::new();
+    for tick in ticks {
+        let seats = seats_of(tick);
+        let all = usize::try_from(seats.of(Audience::Office)).unwrap_or(0);
+        let needed = wanted.and_then(|wanted| usize::try_from(wanted).ok()).map_or(all, |wanted| wanted.min(all));
+        let before = chosen.len();
+        let free = free_seats(seats, Audience::Office, taken, tick).take(needed);
+        chosen.extend(free.map(|seat| (tick, seat)));
+        if chosen.len().saturating_sub(before) < needed {
+            return Err(tick);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The free seats of a tick that an audience may take, in the order in which it takes them.
+fn free_seats(seats: Seats, audience: Audience, taken: &BTreeSet<(i64, i64)>, tick: i64) -> impl Iterator<Item = i64> {
+    let of_a_kind = move |first: i64, end: i64, there_are: i64| {
+        let held = i64::try_from(taken.range((tick, first)..(tick, end)).count()).unwrap_or(i64::MAX);
+        let left = usize::try_from(there_are.saturating_sub(held)).unwrap_or(0);
+        (first..end).filter(move |seat| !taken.contains(&(tick, *seat))).take(left)
+    };
+    let own = if audience == Audience::Office { seats.internal } else { 0 };
+    of_a_kind(FIRST_INTERNAL_SEAT, i64::MAX, own).chain(of_a_kind(1, FIRST_INTERNAL_SEAT, seats.public))
 }
 
 #[cfg(test)]
@@ -178,6 +266,11 @@ mod tests {
         DayPlan::of(&calendar(), rules, exceptions, &holidays(), date)
     }
 
+    /// What everybody is offered.
+    fn public_slots(plan: &DayPlan, span: Span, taken: impl Fn(i64) -> i64) -> Vec<Slot> {
+        slots(plan, span, Audience::Public, |tick| Seats { public: taken(tick), internal: 0 })
+    }
+
     fn span_of(minutes: i64) -> Span {
         span(ServiceTime { minutes, ..HALF_HOUR }, 1, &calendar()).unwrap()
     }
@@ -187,7 +280,7 @@ mod tests {
     }
 
     fn offered(plan: &DayPlan, span: Span) -> Vec<Timestamp> {
-        slots(plan, span, |_| 0).iter().map(|slot| slot.starts_at).collect()
+        public_slots(plan, span, |_| 0).iter().map(|slot| slot.starts_at).collect()
     }
 
     #[test]
@@ -233,7 +326,7 @@ mod tests {
         let night = [rule(7, at(1, 0), at(5, 0))];
         let half_hours = |date| {
             let plan = DayPlan::of(&calendar, &night, &[], &holidays(), date);
-            let slots = slots(&plan, span_of(30), |_| 0);
+            let slots = public_slots(&plan, span_of(30), |_| 0);
             let lasts = |slot: &Slot| slot.ends_at.duration_since(slot.starts_at) == SignedDuration::from_mins(30);
             assert!(slots.iter().all(lasts));
             assert!(slots.windows(2).all(|pair| pair[0].ends_at == pair[1].starts_at));
@@ -261,7 +354,10 @@ mod tests {
         let nine = tick_of(monday(at(9, 0)), 15);
         let taken = BTreeMap::from([(nine - 1, 1), (nine + 1, 3), (nine + 2, 9)]);
         let free = |span| -> Vec<i64> {
-            slots(&plan, span, |tick| taken.get(&tick).copied().unwrap_or(0)).iter().map(|slot| slot.free).collect()
+            public_slots(&plan, span, |tick| taken.get(&tick).copied().unwrap_or(0))
+                .iter()
+                .map(|slot| slot.free)
+                .collect()
         };
         assert_eq!(free(span_of(30)), [2, 0]);
         assert_eq!(free(Span { buffer_before_ticks: 1, ..span_of(30) }), [1, 0]);
@@ -269,14 +365,14 @@ mod tests {
             plan.reach(Span { buffer_before_ticks: 1, buffer_after_ticks: 3, ..span_of(30) }),
             nine - 1..nine + 7
         );
-        assert_eq!(slots(&plan, span_of(90), |_| 0), []);
+        assert_eq!(public_slots(&plan, span_of(90), |_| 0), []);
     }
 
     #[test]
     fn each_refusal_of_a_start() {
         let plan = plan(&[rule(1, at(9, 0), at(11, 0))], &[], MONDAY);
         let now = civil::at(date(2027, 5, 9), at(12, 0));
-        let check = |span, starts_at, now| check_start(&plan, &calendar(), span, starts_at, now);
+        let check = |span, starts_at, now| check_start(&plan, Audience::Public, &calendar(), span, starts_at, now);
         let half = |starts_at, now| check(span_of(30), starts_at, now);
 
         assert_eq!(half(monday(at(9, 30)), now), Ok(tick_of(monday(at(9, 30)), 15)));
@@ -308,16 +404,56 @@ mod tests {
     #[test]
     fn each_tick_gets_its_lowest_free_seat() {
         let taken = BTreeSet::from([(9, 1), (10, 1), (10, 2), (11, 2), (13, 1), (13, 2), (13, 3)]);
-        assert_eq!(assign_seats(|_| 3, &taken, 10..13), Some(vec![(10, 3), (11, 1), (12, 1)]));
-        assert_eq!(assign_seats(|_| 3, &taken, 10..14), None);
-        assert_eq!(assign_seats(|_| 0, &BTreeSet::new(), 10..11), None);
+        assert_eq!(
+            assign_seats(|_| Seats { public: 3, internal: 0 }, Audience::Public, &taken, 10..13),
+            Some(vec![(10, 3), (11, 1), (12, 1)])
+        );
+        assert_eq!(assign_seats(|_| Seats { public: 3, internal: 0 }, Audience::Public, &taken, 10..14), None);
+        assert_eq!(
+            assign_seats(|_| Seats { public: 0, internal: 0 }, Audience::Public, &BTreeSet::new(), 10..11),
+            None
+        );
     }
 
     #[test]
     fn a_holder_above_a_lowered_capacity_still_counts() {
         let taken = BTreeSet::from([(1, 2), (1, 3)]);
-        assert_eq!(assign_seats(|_| 2, &taken, 1..2), None);
-        assert_eq!(assign_seats(|_| 3, &taken, 1..2), Some(vec![(1, 1)]));
+        assert_eq!(assign_seats(|_| Seats { public: 2, internal: 0 }, Audience::Public, &taken, 1..2), None);
+        assert_eq!(
+            assign_seats(|_| Seats { public: 3, internal: 0 }, Audience::Public, &taken, 1..2),
+            Some(vec![(1, 1)])
+        );
+    }
+
+    #[test]
+    fn the_office_takes_its_own_seats_first_and_then_what_is_left_of_the_publics() {
+        let seats = |_| Seats { public: 1, internal: 2 };
+        let mut taken = BTreeSet::new();
+        let mut take = |audience| {
+            let chosen = assign_seats(seats, audience, &taken, 5..6).map(|seats| seats[0]);
+            taken.extend(chosen);
+            chosen.map(|(_, seat)| seat)
+        };
+        let own = FIRST_INTERNAL_SEAT;
+        let chosen =
+            [Audience::Office, Audience::Office, Audience::Office, Audience::Public, Audience::Office].map(&mut take);
+        assert_eq!(chosen, [Some(own), Some(own + 1), Some(1), None, None]);
+        // What the office holds of its own counts for nothing against the public, lowered or not.
+        let own_taken = BTreeSet::from([(5, own), (5, own + 1), (5, own + 2)]);
+        assert_eq!(assign_seats(seats, Audience::Public, &own_taken, 5..6), Some(vec![(5, 1)]));
+        assert_eq!(assign_seats(seats, Audience::Office, &own_taken, 5..6), Some(vec![(5, 1)]));
+    }
+
+    #[test]
+    fn a_block_takes_what_it_asks_for_or_all_there_is_or_nothing() {
+        let seats = |tick| if tick == 7 { Seats { public: 1, internal: 0 } } else { Seats { public: 2, internal: 1 } };
+        let own = FIRST_INTERNAL_SEAT;
+        let block = |wanted, taken: &[(i64, i64)]| block_seats(seats, wanted, &taken.iter().copied().collect(), 6..8);
+        assert_eq!(block(None, &[]), Ok(vec![(6, own), (6, 1), (6, 2), (7, 1)]));
+        assert_eq!(block(Some(2), &[]), Ok(vec![(6, own), (6, 1), (7, 1)]));
+        assert_eq!(block(Some(1), &[(6, own), (6, 1)]), Ok(vec![(6, 2), (7, 1)]));
+        assert_eq!(block(Some(1), &[(7, 1)]), Err(7));
+        assert_eq!(block(None, &[(6, 2)]), Err(6));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::{
     store,
 };
 use crate::{
-    offers::Offer,
+    offers::{Offer, Terms},
     services::{AppointmentService, AppointmentServiceId, store as services},
 };
 
@@ -377,12 +377,13 @@ async fn free_slots(
     if !(1..=100).contains(&persons) {
         return Err(bad_query("persons", "out-of-range", "a number from 1 to 100"));
     }
-    let holidays = caller.tenant.holidays();
+    let (holidays, who) = (caller.tenant.holidays(), caller.clone());
     db.read(caller, move |tx| {
         let calendar = find(tx, calendar)?;
+        let terms = Terms::at(&who, calendar.office_id);
         let service = given(tx, service, calendar.id)?
             .ok_or_else(|| bad_query("service_id", "not-given", "not a service of this calendar"))?;
-        claim::slots(tx, &Offer { calendar, service }, &holidays, persons, dates.clone())
+        claim::slots_for(tx, &Offer { calendar, service }, &holidays, persons, dates.clone(), terms)
     })
     .await
     .map_err(of_query)

@@ -14,7 +14,10 @@ use storage::{
     types::{At, CivilDate, Day, Hour, Key, Uid},
 };
 
-use super::model::{Calendar, CalendarId, ExceptionKind, OpeningException, OpeningRule};
+use super::{
+    model::{Calendar, CalendarId, ExceptionKind, OpeningException, OpeningRule},
+    occupancy::{Audience, FIRST_INTERNAL_SEAT, Seats},
+};
 use crate::schema::{calendars, occupancy, opening_exceptions, opening_rules};
 
 /// What takes time in a calendar: a hold or an appointment.
@@ -279,22 +282,62 @@ pub fn taken(tx: &mut Tx<'_>, calendar: CalendarId, ticks: Range<i64>) -> storag
     Ok(rows.into_iter().collect())
 }
 
-/// How many seats are taken in each of these ticks; a tick that is free is left out.
+/// How many seats that matter to this audience are taken in each of these ticks; a tick that is free is left out.
 ///
 /// # Errors
 /// When the database fails.
-pub fn taken_counts(tx: &mut Tx<'_>, calendar: CalendarId, ticks: Range<i64>) -> storage::Result<BTreeMap<i64, i64>> {
+pub fn taken_counts(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    ticks: Range<i64>,
+    audience: Audience,
+) -> storage::Result<BTreeMap<i64, Seats>> {
+    let mut counts: BTreeMap<i64, Seats> = BTreeMap::new();
+    for (tick, count) in counted(tx, calendar, ticks.clone(), 1..FIRST_INTERNAL_SEAT)? {
+        counts.entry(tick).or_default().public = count;
+    }
+    if audience == Audience::Office {
+        for (tick, count) in counted(tx, calendar, ticks, FIRST_INTERNAL_SEAT..i64::MAX)? {
+            counts.entry(tick).or_default().internal = count;
+        }
+    }
+    Ok(counts)
+}
+
+fn counted(
+    tx: &mut Tx<'_>,
+    calendar: CalendarId,
+    ticks: Range<i64>,
+    seats: Range<i64>,
+) -> storage::Result<Vec<(i64, i64)>> {
     use occupancy as o;
     let now = At(tx.now());
-    let rows: Vec<(i64, i64)> = o::table
+    Ok(o::table
         .filter(o::tenant_id.eq(Key(tx.tenant())))
         .filter(o::calendar_id.eq(Key(calendar)))
         .filter(o::tick.ge(ticks.start).and(o::tick.lt(ticks.end)))
+        .filter(o::seat.ge(seats.start).and(o::seat.lt(seats.end)))
         .filter(o::hold_expires_at.is_null().or(o::hold_expires_at.gt(now)))
         .group_by(o::tick)
         .select((o::tick, diesel::dsl::count_star()))
-        .load(tx.conn())?;
-    Ok(rows.into_iter().collect())
+        .load(tx.conn())?)
+}
+
+/// Whose seats are taken in this tick; whether by an appointment, a hold or a block is not told.
+///
+/// # Errors
+/// When the database fails.
+pub fn claims_at(tx: &mut Tx<'_>, calendar: CalendarId, tick: i64) -> storage::Result<Vec<ClaimId>> {
+    use occupancy as o;
+    let now = At(tx.now());
+    Ok(o::table
+        .filter(o::tenant_id.eq(Key(tx.tenant())))
+        .filter(o::calendar_id.eq(Key(calendar)))
+        .filter(o::tick.eq(tick))
+        .filter(o::hold_expires_at.is_null().or(o::hold_expires_at.gt(now)))
+        .order(o::seat)
+        .select(o::claim_id)
+        .load(tx.conn())?)
 }
 
 /// Removes the holds that have expired and have a seat in these ticks, so that it can be claimed. The
@@ -348,9 +391,22 @@ pub fn take(
             o::hold_expires_at.eq(hold_expires_at.map(At)),
         )
     };
-    // A day of five-minute ticks is 288 rows of six values: within the 32,766 that SQLite binds.
-    let rows: Vec<_> = seats.iter().map(row).collect();
-    both!(tx, conn => diesel::insert_into(o::table).values(&rows).execute(conn))?;
+    // A day of five-minute ticks is 288 rows of six values: within the 32,766 that SQLite binds. A block may be more.
+    for seats in seats.chunks(1000) {
+        let rows: Vec<_> = seats.iter().map(row).collect();
+        both!(tx, conn => diesel::insert_into(o::table).values(&rows).execute(conn))?;
+    }
+    Ok(())
+}
+
+/// Gives back the seats of a claim in the ticks after this one.
+///
+/// # Errors
+/// When the database fails.
+pub fn release_after(tx: &mut Tx<'_>, claim: ClaimId, tick: i64) -> storage::Result<()> {
+    use occupancy as o;
+    let theirs = o::table.filter(o::tenant_id.eq(Key(tx.tenant()))).filter(o::claim_id.eq(Key(claim)));
+    diesel::delete(theirs.filter(o::tick.gt(tick))).execute(tx.conn())?;
     Ok(())
 }
 

@@ -5,6 +5,11 @@
 //! in ticks (see `occupancy`). On the last Sunday of March, 02:00 to 03:00 does not exist:
 //! a time in it stands for the first instant after it. On the last Sunday of October it happens
 //! twice: a time in it stands for the first occurrence, and hours that span it are an hour longer.
+//!
+//! A rule opens counters for everybody and, besides, counters that only the office itself fills. Both kinds add up
+//! over overlapping rules, each for itself; an exception says how many there are for everybody and leaves those of
+//! the office as they are, except that it closes both. Where only the office's own are open, the public has no seat,
+//! not even to prepare or clear.
 
 use std::ops::Range;
 
@@ -16,6 +21,7 @@ use kernel::{civil, holidays::HolidayCalendar};
 
 use super::{
     model::{Calendar, ExceptionKind, OpeningException, OpeningRule},
+    occupancy::{Audience, Seats},
     ticks::{Span, instant_of, tick_of, units},
 };
 
@@ -23,11 +29,14 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayPlan {
     tick_minutes: i64,
-    capacity_outside: i64,
+    /// The calendar's own number, and as many of the office's as the day has at most.
+    seats_outside: Seats,
     /// In order, disjoint, each with at least one counter.
     open: Vec<Stretch>,
-    /// In order, each open.
+    /// In order, each open to everybody.
     starts: Vec<i64>,
+    /// In order, each open to the office: those of everybody, and those of hours that only the office has.
+    office_starts: Vec<i64>,
 }
 
 /// Ticks with the same number of counters.
@@ -35,7 +44,7 @@ pub struct DayPlan {
 struct Stretch {
     from: i64,
     until: i64,
-    capacity: i64,
+    seats: Seats,
 }
 
 impl Stretch {
@@ -61,22 +70,24 @@ impl DayPlan {
         date: Date,
     ) -> Self {
         let tick_minutes = calendar.tick_minutes;
-        let within = |(starts_at, ends_at), capacity| Stretch {
+        let within = |(starts_at, ends_at), public: i64, internal: i64| Stretch {
             from: tick_up(instant_at(date, starts_at), tick_minutes),
             until: tick_of(instant_at(date, ends_at), tick_minutes),
-            capacity,
+            seats: Seats { public: public.max(0), internal: internal.max(0) },
         };
         let mut openings = Vec::new();
         if !(calendar.closed_on_holidays && holidays.is_holiday(date)) {
             let rules = rules.iter().filter(|rule| holds_on(rule, date));
-            openings.extend(rules.map(|rule| within((rule.starts_at, rule.ends_at), rule.capacity)));
+            openings.extend(
+                rules.map(|rule| within((rule.starts_at, rule.ends_at), rule.capacity, rule.internal_capacity)),
+            );
         }
         let (mut changes, mut closures) = (Vec::new(), Vec::new());
         for exception in exceptions.iter().filter(|exception| exception.date == date) {
             let capacity = exception.capacity.unwrap_or(calendar.capacity);
             match (exception.kind, exception.starts_at, exception.ends_at) {
                 (ExceptionKind::Open, Some(starts_at), Some(ends_at)) => {
-                    openings.push(within((starts_at, ends_at), capacity));
+                    openings.push(within((starts_at, ends_at), capacity, 0));
                 }
                 (ExceptionKind::Open, _, _) => {}
                 (ExceptionKind::Capacity, _, _) => {
@@ -85,26 +96,32 @@ impl DayPlan {
                 (ExceptionKind::Closed, _, _) => closures.push(touched(exception, 0, tick_minutes)),
             }
         }
-        openings.retain(|opening| opening.from < opening.until && opening.capacity > 0);
+        openings.retain(|opening| opening.from < opening.until && opening.seats.of(Audience::Office) > 0);
         // The latest first: it is the one that counts. The id makes the order total.
         changes.sort_unstable_by_key(|(exception, _)| (exception.starts_at, exception.id));
         let changes: Vec<Stretch> = changes.into_iter().rev().map(|(_, change)| change).collect();
 
+        let open = stretches(&openings, &changes, &closures);
+        let internal = open.iter().map(|stretch| stretch.seats.internal).max().unwrap_or(0);
         let mut plan = Self {
             tick_minutes,
-            capacity_outside: calendar.capacity.max(0),
-            open: stretches(&openings, &changes, &closures),
+            seats_outside: Seats { public: calendar.capacity.max(0), internal },
+            open,
             starts: Vec::new(),
+            office_starts: Vec::new(),
         };
-        plan.starts = plan.starts_of(&openings, units(calendar.slot_minutes, tick_minutes));
+        let slot_ticks = units(calendar.slot_minutes, tick_minutes);
+        plan.office_starts = plan.starts_of(&openings, Audience::Office, slot_ticks);
+        plan.starts = plan.starts_of(&openings, Audience::Public, slot_ticks);
         plan
     }
 
-    /// The grids of all openings, from the start of each.
-    fn starts_of(&self, openings: &[Stretch], slot_ticks: i64) -> Vec<i64> {
+    /// The grids of all openings that this audience has, from the start of each.
+    fn starts_of(&self, openings: &[Stretch], audience: Audience, slot_ticks: i64) -> Vec<i64> {
         let step = usize::try_from(slot_ticks.max(1)).unwrap_or(usize::MAX);
-        let grid = openings.iter().flat_map(|opening| (opening.from..opening.until).step_by(step));
-        let mut starts: Vec<i64> = grid.filter(|tick| self.capacity_at(*tick) > 0).collect();
+        let theirs = openings.iter().filter(|opening| opening.seats.of(audience) > 0);
+        let grid = theirs.flat_map(|opening| (opening.from..opening.until).step_by(step));
+        let mut starts: Vec<i64> = grid.filter(|tick| self.open_at(*tick).of(audience) > 0).collect();
         starts.sort_unstable();
         starts.dedup();
         starts
@@ -116,29 +133,39 @@ impl DayPlan {
     }
 
     /// The ticks at which a visit may start, if it ends within the opening hours; in order.
-    pub fn starts(&self) -> &[i64] {
-        &self.starts
+    pub fn starts(&self, audience: Audience) -> &[i64] {
+        match audience {
+            Audience::Public => &self.starts,
+            Audience::Office => &self.office_starts,
+        }
     }
 
-    /// How many counters receive people in this tick; 0 when closed.
-    pub fn capacity_at(&self, tick: i64) -> i64 {
+    /// How many counters receive people in this tick; none when closed.
+    pub fn open_at(&self, tick: i64) -> Seats {
         let open = self.open.iter().find(|stretch| stretch.covers(tick..tick.saturating_add(1)));
-        open.map_or(0, |stretch| stretch.capacity)
+        open.map_or(Seats::NONE, |stretch| stretch.seats)
     }
 
     /// How many bookings this tick can hold: the counters that are open or, outside the opening
-    /// hours, where only preparation and clearing happen, the calendar's own number.
-    pub fn seats_at(&self, tick: i64) -> i64 {
-        match self.capacity_at(tick) {
-            0 => self.capacity_outside,
+    /// hours, where only preparation and clearing happen, the calendar's own number, and the most
+    /// that the office has for itself on that day.
+    pub fn seats_at(&self, tick: i64) -> Seats {
+        match self.open_at(tick) {
+            Seats::NONE => self.seats_outside,
             open => open,
         }
     }
 
-    /// Whether all of these ticks are open, be it by several adjoining rules.
-    pub fn is_open(&self, ticks: Range<i64>) -> bool {
+    /// The open ticks among these, in order.
+    pub fn open_ticks(&self, within: Range<i64>) -> impl Iterator<Item = i64> {
+        let part = move |stretch: &Stretch| stretch.from.max(within.start)..stretch.until.min(within.end);
+        self.open.iter().flat_map(part)
+    }
+
+    /// Whether all of these ticks are open to this audience, be it by several adjoining rules.
+    pub fn is_open(&self, ticks: Range<i64>, audience: Audience) -> bool {
         let mut reached = ticks.start;
-        for stretch in &self.open {
+        for stretch in self.open.iter().filter(|stretch| stretch.seats.of(audience) > 0) {
             if stretch.from <= reached && reached < stretch.until {
                 reached = stretch.until;
             }
@@ -167,15 +194,16 @@ fn stretches(openings: &[Stretch], changes: &[Stretch], closures: &[Stretch]) ->
     let mut open: Vec<Stretch> = Vec::with_capacity(edges.len());
     for (&from, &until) in edges.iter().zip(edges.iter().skip(1)) {
         let here = |stretch: &&Stretch| stretch.covers(from..until);
-        let counters = openings.iter().filter(here).fold(0_i64, |sum, opening| sum.saturating_add(opening.capacity));
-        if counters == 0 || closures.iter().any(|closure| here(&closure)) {
+        let counters = openings.iter().filter(here).fold(Seats::NONE, |sum, opening| sum.and(opening.seats));
+        if counters == Seats::NONE || closures.iter().any(|closure| here(&closure)) {
             continue;
         }
-        let capacity = changes.iter().find(here).map_or(counters, |change| change.capacity);
+        let public = changes.iter().find(here).map_or(counters.public, |change| change.seats.public.max(0));
+        let seats = Seats { public, ..counters };
         match open.last_mut() {
-            _ if capacity <= 0 => {}
-            Some(last) if last.until == from && last.capacity == capacity => last.until = until,
-            _ => open.push(Stretch { from, until, capacity }),
+            _ if seats == Seats::NONE => {}
+            Some(last) if last.until == from && last.seats == seats => last.until = until,
+            _ => open.push(Stretch { from, until, seats }),
         }
     }
     open
@@ -220,7 +248,7 @@ fn touched(exception: &OpeningException, capacity: i64, tick_minutes: i64) -> St
     Stretch {
         from: exception.starts_at.map_or(i64::MIN, |time| tick_of(at(time), tick_minutes)),
         until: exception.ends_at.map_or(i64::MAX, |time| tick_up(at(time), tick_minutes)),
-        capacity,
+        seats: Seats { public: capacity, internal: 0 },
     }
 }
 
@@ -250,11 +278,11 @@ mod tests {
 
     /// The hours of a plan as a poster at the door would show them, with the counters.
     fn hours(plan: &DayPlan) -> Vec<(Time, Time, i64)> {
-        plan.open.iter().map(|stretch| (clock(stretch.from), clock(stretch.until), stretch.capacity)).collect()
+        plan.open.iter().map(|stretch| (clock(stretch.from), clock(stretch.until), stretch.seats.public)).collect()
     }
 
     fn starts(plan: &DayPlan) -> Vec<Time> {
-        plan.starts().iter().map(|tick| clock(*tick)).collect()
+        plan.starts(Audience::Public).iter().map(|tick| clock(*tick)).collect()
     }
 
     #[test]
@@ -281,10 +309,35 @@ mod tests {
     }
 
     #[test]
+    fn the_offices_own_counters_open_hours_and_grid_to_the_office_only() {
+        let mut shared = rule(1, at(9, 0), at(10, 0));
+        shared.internal_capacity = 2;
+        let own = OpeningRule { capacity: 0, internal_capacity: 1, ..rule(1, at(9, 15), at(11, 0)) };
+        let fewer = OpeningException {
+            capacity: Some(0),
+            ..exception(ExceptionKind::Capacity, MONDAY, Some((at(9, 30), at(10, 0))))
+        };
+        let plan = plan(&[shared, own], &[fewer], MONDAY);
+        let seats = |hour, minute| {
+            let seats = plan.seats_at(tick_of(civil::at(MONDAY, at(hour, minute)), 15));
+            (seats.public, seats.internal)
+        };
+        assert_eq!([seats(9, 0), seats(9, 15), seats(9, 30), seats(10, 0)], [(1, 2), (1, 3), (0, 3), (0, 1)]);
+        // Outside, where one prepares and clears: the calendar's own, and the most that the office has that day.
+        assert_eq!([seats(8, 45), seats(11, 0)], [(2, 3), (2, 3)]);
+        let starts = |audience| plan.starts(audience).iter().map(|tick| clock(*tick)).collect::<Vec<_>>();
+        assert_eq!(starts(Audience::Public), [at(9, 0)]);
+        assert_eq!(starts(Audience::Office), [at(9, 0), at(9, 15), at(9, 30), at(9, 45), at(10, 15), at(10, 45)]);
+        let quarter = |audience| plan.is_open(plan.starts(audience)[0]..plan.starts(audience)[0] + 4, audience);
+        assert!(!quarter(Audience::Public) && quarter(Audience::Office));
+    }
+
+    #[test]
     fn validity_includes_both_its_dates() {
         let mut rule = rule(1, at(9, 0), at(10, 0));
         (rule.valid_from, rule.valid_until) = (MONDAY, Some(date(2027, 5, 17)));
-        let open = |day| !plan(std::slice::from_ref(&rule), &[], date(2027, 5, day)).starts().is_empty();
+        let open =
+            |day| !plan(std::slice::from_ref(&rule), &[], date(2027, 5, day)).starts(Audience::Public).is_empty();
         assert_eq!([3, 10, 17, 24].map(open), [false, true, true, false]);
     }
 
@@ -293,7 +346,7 @@ mod tests {
         // Valid from a Sunday: the Monday after it lies in the next ISO week, though a day later.
         let mut rule = rule(1, at(9, 0), at(10, 0));
         (rule.valid_from, rule.every_n_weeks) = (date(2026, 12, 20), 2);
-        let open = |date| !plan(std::slice::from_ref(&rule), &[], date).starts().is_empty();
+        let open = |date| !plan(std::slice::from_ref(&rule), &[], date).starts(Audience::Public).is_empty();
         let mondays = [date(2026, 12, 21), date(2026, 12, 28), date(2027, 1, 4), date(2027, 1, 11), date(2027, 1, 18)];
         assert_eq!(mondays.map(open), [false, true, false, true, false]);
     }

@@ -21,7 +21,7 @@ use super::{
         Calendar, ExceptionKind, OpeningException, OpeningRule,
         samples::{calendar, exception, holidays, rule},
     },
-    occupancy::{Slot, assign_seats, check_start, slots},
+    occupancy::{Audience, FIRST_INTERNAL_SEAT, Seats, Slot, assign_seats, check_start, slots},
     ticks::{ServiceTime, Span, span, tick_of},
     timetable::DayPlan,
 };
@@ -35,8 +35,8 @@ struct Case {
     date: Date,
     service: ServiceTime,
     persons: i64,
-    /// Seats taken, repeating over the ticks.
-    taken: Vec<i64>,
+    /// Seats taken, repeating over the ticks: everybody's, and the office's own.
+    taken: Vec<(i64, i64)>,
 }
 
 impl Case {
@@ -48,9 +48,10 @@ impl Case {
         span(self.service, self.persons, &self.calendar).unwrap()
     }
 
-    fn taken(&self, tick: i64) -> i64 {
+    fn taken(&self, tick: i64) -> Seats {
         let index = tick.rem_euclid(i64::try_from(self.taken.len()).unwrap());
-        self.taken[usize::try_from(index).unwrap()]
+        let (public, internal) = self.taken[usize::try_from(index).unwrap()];
+        Seats { public, internal }
     }
 }
 
@@ -91,11 +92,13 @@ fn hours() -> impl Strategy<Value = (Time, Time)> {
 fn rules(on: Date) -> impl Strategy<Value = OpeningRule> {
     let today = i64::from(on.weekday().to_monday_one_offset());
     let weekday = prop_oneof![5 => Just(today), 1 => 1..=7_i64];
-    (weekday, hours(), -45..=2_i64, option::weighted(0.3, 0..60_i64), select(vec![1, 1, 2, 3]), 0..=4_i64).prop_map(
-        move |(weekday, (starts_at, ends_at), since, days, every_n_weeks, capacity)| {
+    let counters = (0..=4_i64, select(vec![0, 0, 1, 3]));
+    (weekday, hours(), -45..=2_i64, option::weighted(0.3, 0..60_i64), select(vec![1, 1, 2, 3]), counters).prop_map(
+        move |(weekday, (starts_at, ends_at), since, days, every_n_weeks, (capacity, internal_capacity))| {
             let valid_from = on + since.days();
             let valid_until = days.map(|days| valid_from + days.days());
-            OpeningRule { valid_from, valid_until, every_n_weeks, capacity, ..rule(weekday, starts_at, ends_at) }
+            let rule = rule(weekday, starts_at, ends_at);
+            OpeningRule { valid_from, valid_until, every_n_weeks, capacity, internal_capacity, ..rule }
         },
     )
 }
@@ -125,10 +128,18 @@ fn services() -> impl Strategy<Value = ServiceTime> {
     )
 }
 
+fn taken() -> impl Strategy<Value = (i64, i64)> {
+    (select(vec![0, 0, 0, 1, 1, 2, 3]), select(vec![0, 0, 1, 2, 4]))
+}
+
+fn audiences() -> impl Strategy<Value = Audience> {
+    select(vec![Audience::Public, Audience::Office])
+}
+
 fn cases() -> impl Strategy<Value = Case> {
     dates().prop_flat_map(|date| {
         let hours = (vec(rules(date), 0..6), vec(exceptions(date), 0..5));
-        (calendars(), hours, services(), 1..=3_i64, vec(select(vec![0, 0, 0, 1, 1, 2, 3]), 1..12)).prop_map(
+        (calendars(), hours, services(), 1..=3_i64, vec(taken(), 1..12)).prop_map(
             move |(calendar, (rules, exceptions), service, persons, taken)| Case {
                 calendar,
                 rules,
@@ -189,7 +200,7 @@ fn same_week(one: Date, other: Date) -> bool {
     week(one) == week(other)
 }
 
-fn reference(case: &Case) -> Vec<Slot> {
+fn reference(case: &Case, audience: Audience) -> Vec<Slot> {
     let Calendar { tick_minutes, slot_minutes, .. } = case.calendar;
     let watch = Watch::on(case.date);
     let whole = |minutes: BTreeSet<i64>| -> BTreeSet<i64> {
@@ -204,35 +215,46 @@ fn reference(case: &Case) -> Vec<Slot> {
     let hours = |exception: &OpeningException| watch.between(exception.starts_at, exception.ends_at);
     let counters = |exception: &OpeningException| exception.capacity.unwrap_or(case.calendar.capacity);
 
+    // Minutes that are open, counters for everybody, counters for the office besides.
     let mut openings = Vec::new();
     if !case.calendar.closed_on_holidays || !holidays().is_holiday(case.date) {
         for rule in case.rules.iter().filter(|rule| rule_holds(rule, case.date)) {
-            openings.push((whole(watch.between(Some(rule.starts_at), Some(rule.ends_at))), rule.capacity));
+            let minutes = whole(watch.between(Some(rule.starts_at), Some(rule.ends_at)));
+            openings.push((minutes, rule.capacity, rule.internal_capacity));
         }
     }
     for extra in of_kind(ExceptionKind::Open).filter(|open| open.starts_at.is_some() && open.ends_at.is_some()) {
-        openings.push((whole(hours(extra)), counters(extra)));
+        openings.push((whole(hours(extra)), counters(extra), 0));
     }
-    let mut capacity: BTreeMap<i64, i64> = BTreeMap::new();
-    for (minutes, counters) in &openings {
+    let (mut public, mut internal) = (BTreeMap::<i64, i64>::new(), BTreeMap::<i64, i64>::new());
+    for (minutes, everybodys, own) in &openings {
         for minute in minutes {
-            *capacity.entry(*minute).or_default() += counters;
+            *public.entry(*minute).or_default() += everybodys;
+            *internal.entry(*minute).or_default() += own;
         }
     }
-    capacity.retain(|_, counters| *counters > 0);
+    public.retain(|minute, counters| *counters > 0 || internal[minute] > 0);
     let mut changes: Vec<_> = of_kind(ExceptionKind::Capacity).collect();
     changes.sort_by_key(|change| (change.starts_at, change.id));
     for change in changes {
         for minute in touched(hours(change)) {
-            capacity.entry(minute).and_modify(|capacity| *capacity = counters(change));
+            public.entry(minute).and_modify(|capacity| *capacity = counters(change));
         }
     }
     for closure in of_kind(ExceptionKind::Closed) {
         for minute in touched(hours(closure)) {
-            capacity.remove(&minute);
+            public.remove(&minute);
         }
     }
-    capacity.retain(|_, counters| *counters > 0);
+    public.retain(|minute, counters| *counters > 0 || internal[minute] > 0);
+    internal.retain(|minute, _| public.contains_key(minute));
+    let most_internal = internal.values().copied().max().unwrap_or(0);
+    let theirs = |everybodys: i64, own: i64| match audience {
+        Audience::Public => everybodys,
+        Audience::Office => everybodys + own,
+    };
+    let capacity =
+        |minute: &i64| theirs(public.get(minute).copied().unwrap_or(0), internal.get(minute).copied().unwrap_or(0));
 
     let up_to = |needed: i64, unit: i64| (0..).map(|n| n * unit).find(|total| *total >= needed).unwrap();
     let needed = (1..case.persons).fold(case.service.minutes, |sum, _| sum + case.service.extra_person_minutes);
@@ -241,14 +263,16 @@ fn reference(case: &Case) -> Vec<Slot> {
     let after = up_to(case.service.buffer_after_minutes, tick_minutes);
 
     let mut starts = BTreeSet::new();
-    for (minutes, _) in openings.iter().filter(|(_, counters)| *counters > 0) {
+    for (minutes, ..) in openings.iter().filter(|(_, everybodys, own)| theirs(*everybodys, *own) > 0) {
         let first = minutes.first().copied().unwrap_or(0);
         starts.extend(minutes.iter().copied().filter(|minute| (minute - first) % slot_minutes == 0));
     }
-    starts.retain(|start| (*start..start + visit).all(|minute| capacity.contains_key(&minute)));
+    starts.retain(|start| (*start..start + visit).all(|minute| capacity(&minute) > 0));
     let left = |minute: i64| {
-        let seats = capacity.get(&minute).copied().unwrap_or(case.calendar.capacity);
-        seats - case.taken(minute.div_euclid(tick_minutes))
+        let outside = (case.calendar.capacity, most_internal);
+        let (everybodys, own) = public.get(&minute).map_or(outside, |seats| (*seats, internal[&minute]));
+        let taken = case.taken(minute.div_euclid(tick_minutes));
+        theirs((everybodys - taken.public).max(0), (own - taken.internal).max(0))
     };
     let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
     let slot = |start: i64| Slot {
@@ -275,76 +299,101 @@ fn acts() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn held(taken: &BTreeSet<(i64, i64)>, tick: i64) -> i64 {
-    i64::try_from(taken.iter().filter(|(other, _)| *other == tick).count()).unwrap()
+fn held(taken: &BTreeSet<(i64, i64)>, tick: i64) -> Seats {
+    let count = |internal: bool| {
+        let here = |(other, seat): &&(i64, i64)| *other == tick && (*seat >= FIRST_INTERNAL_SEAT) == internal;
+        i64::try_from(taken.iter().filter(here).count()).unwrap()
+    };
+    Seats { public: count(false), internal: count(true) }
 }
 
 proptest! {
     #[test]
-    fn slots_are_those_of_the_slow_computation(case in cases()) {
+    fn slots_are_those_of_the_slow_computation(case in cases(), audience in audiences()) {
         let (plan, span) = (case.plan(), case.span());
         let reach = plan.reach(span);
         let taken = |tick| {
             assert!(reach.contains(&tick), "{tick} lies outside {reach:?}");
             case.taken(tick)
         };
-        prop_assert_eq!(slots(&plan, span, taken), reference(&case));
+        prop_assert_eq!(slots(&plan, span, audience, taken), reference(&case, audience));
     }
 
     #[test]
-    fn exactly_the_offered_starts_are_accepted(case in cases()) {
+    fn exactly_the_offered_starts_are_accepted(case in cases(), audience in audiences()) {
         let (plan, span, now) = (case.plan(), case.span(), date(2026, 1, 1).in_tz("UTC").unwrap().timestamp());
-        let offered: BTreeSet<Timestamp> = slots(&plan, span, |_| 0).iter().map(|slot| slot.starts_at).collect();
+        let offered: BTreeSet<Timestamp> =
+            slots(&plan, span, audience, |_| Seats::NONE).iter().map(|slot| slot.starts_at).collect();
         for (minute, _) in Watch::on(case.date).0 {
             let starts_at = Timestamp::from_second(minute * 60).unwrap();
-            let accepted = check_start(&plan, &case.calendar, span, starts_at, now);
+            let accepted = check_start(&plan, audience, &case.calendar, span, starts_at, now);
             prop_assert_eq!(accepted.is_ok(), offered.contains(&starts_at), "{} {:?}", starts_at, accepted);
         }
     }
 
     #[test]
-    fn every_claim_takes_one_from_its_slot_until_the_last_is_refused(case in cases(), which in any::<Index>()) {
+    fn every_claim_takes_one_from_its_slot_until_the_last_is_refused(
+        case in cases(), audience in audiences(), which in any::<Index>()
+    ) {
         let (plan, span) = (case.plan(), case.span());
         let mut taken = BTreeSet::new();
-        let list = |taken: &BTreeSet<_>| slots(&plan, span, |tick| held(taken, tick));
-        let mut before = list(&taken);
+        let list = |taken: &BTreeSet<_>, audience| slots(&plan, span, audience, |tick| held(taken, tick));
+        let mut before = list(&taken, audience);
         if before.is_empty() {
             return Ok(());
         }
         let chosen = which.index(before.len());
         let ticks = span.occupied(tick_of(before[chosen].starts_at, plan.tick_minutes()));
         loop {
-            let seats = assign_seats(|tick| plan.seats_at(tick), &taken, ticks.clone());
+            let public_before = list(&taken, Audience::Public);
+            let own_left = ticks.clone().all(|tick| plan.seats_at(tick).internal > held(&taken, tick).internal);
+            let seats = assign_seats(|tick| plan.seats_at(tick), audience, &taken, ticks.clone());
             prop_assert_eq!(seats.is_some(), before[chosen].free > 0);
             let Some(seats) = seats else { break };
             taken.extend(seats);
-            let after = list(&taken);
+            let after = list(&taken, audience);
             prop_assert_eq!(after[chosen].free, before[chosen].free - 1);
             for (was, is) in before.iter().zip(&after) {
                 prop_assert!(is.free == was.free || is.free == was.free - 1);
+            }
+            // The office takes nothing from the public as long as it has seats of its own.
+            if audience == Audience::Office && own_left {
+                prop_assert_eq!(list(&taken, Audience::Public), public_before);
             }
             before = after;
         }
     }
 
     #[test]
-    fn seats_never_exceed_the_capacity(mut capacity in vec(0..4_i64, 28), acts in vec(acts(), 1..80)) {
+    fn seats_never_exceed_the_capacity(
+        mut capacity in vec((0..4_i64, 0..3_i64), 28), acts in vec((acts(), audiences()), 1..80)
+    ) {
         let mut taken: BTreeSet<(i64, i64)> = BTreeSet::new();
         let mut bookings: Vec<Vec<(i64, i64)>> = Vec::new();
-        for act in acts {
+        for (act, audience) in acts {
             match act {
                 Act::Claim { first, ticks } => {
-                    let seats_at = |tick: i64| capacity[usize::try_from(tick).unwrap()];
-                    let claimed = assign_seats(seats_at, &taken, first..first + ticks);
-                    let room = (first..first + ticks).all(|tick| held(&taken, tick) < seats_at(tick));
-                    prop_assert_eq!(claimed.is_some(), room);
+                    let seats_at = |tick: i64| {
+                        let (public, internal) = capacity[usize::try_from(tick).unwrap()];
+                        Seats { public, internal }
+                    };
+                    let claimed = assign_seats(seats_at, audience, &taken, first..first + ticks);
+                    let room = |tick| seats_at(tick).without(held(&taken, tick));
+                    let fits = (first..first + ticks).all(|tick| room(tick).of(audience) > 0);
+                    prop_assert_eq!(claimed.is_some(), fits);
                     let Some(booking) = claimed else { continue };
                     prop_assert!(booking.iter().map(|(tick, _)| *tick).eq(first..first + ticks));
                     for &(tick, seat) in &booking {
-                        prop_assert!((1..=seats_at(tick)).contains(&seat));
-                        prop_assert!(taken.insert((tick, seat)), "seat {} of tick {} was given twice", seat, tick);
-                        prop_assert!(held(&taken, tick) <= seats_at(tick));
+                        let own = seat >= FIRST_INTERNAL_SEAT;
+                        let (from, there_are) =
+                            if own { (FIRST_INTERNAL_SEAT, seats_at(tick).internal) } else { (1, seats_at(tick).public) };
+                        prop_assert!((from..from + there_are).contains(&seat));
+                        prop_assert!(!own || audience == Audience::Office);
+                        // The public's last, while the office has one of its own.
+                        prop_assert!(own || audience == Audience::Public || room(tick).internal == 0);
+                        prop_assert!(!taken.contains(&(tick, seat)), "seat {} of tick {} was given twice", seat, tick);
                     }
+                    taken.extend(&booking);
                     bookings.push(booking);
                 }
                 Act::Release { booking } if !bookings.is_empty() => {
@@ -353,7 +402,7 @@ proptest! {
                     }
                 }
                 Act::Release { .. } => {}
-                Act::SetCapacity { tick, seats } => capacity[tick] = seats,
+                Act::SetCapacity { tick, seats } => capacity[tick].0 = seats,
             }
         }
     }

@@ -20,7 +20,7 @@ use crate::{
     BookingSettings,
     appointments::store as appointments,
     calendars::{claim, store as calendars},
-    offers::{self, Notice, Wish},
+    offers::{self, Terms, Wish},
     problems::PERSON_LIMIT_REACHED,
 };
 
@@ -47,17 +47,12 @@ async fn create_hold(
     settings: Data<BookingSettings>,
 ) -> Answer {
     let (new, digest) = body.into_parts();
-    let wish = Wish {
-        service_id: new.service_id,
-        calendar_id: new.calendar_id,
-        starts_at: offers::moment(&new.starts_at)?,
-        persons: new.persons.unwrap_or(1),
-    };
+    let wish = Wish::read(new.service_id, new.calendar_id, &new.starts_at, new.persons)?;
     let (who, ttl) = (caller.clone(), settings.hold_minutes);
     let outcome = idempotency::once(&db, &in_flight, &caller, Some(&key), &digest, move |tx| {
         let offer = offers::find(tx, wish.service_id, wish.calendar_id)?;
         policy::booking(&who, offer.calendar.office_id, offer.service.anonymous_allowed)?;
-        let visit = claim::plan_visit(tx, &offer, &who.tenant.holidays(), wish, Notice::of(&who))?;
+        let visit = claim::plan_visit(tx, &offer, &who.tenant.holidays(), wish, Terms::of(&who))?;
         claim::lock(tx, &offer.calendar, &visit)?;
         let id: HoldId = tx.new_id();
         let expires_at = tx.now().saturating_add(SignedDuration::from_mins(ttl)).unwrap_or(tx.now());

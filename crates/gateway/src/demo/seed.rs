@@ -9,7 +9,7 @@ use booking::{
         model::Applicant,
     },
     calendars::{Calendar, CalendarId, OpeningRule, claim, store as calendars},
-    offers::{Notice, Offer, Wish},
+    offers::{Offer, Terms, Wish},
     services::{AppointmentService, AppointmentServiceId, store as services},
 };
 use jiff::{
@@ -369,7 +369,7 @@ fn order(offer: &Offer, starts_at: Timestamp, applicant: Applicant, channel: Cha
         channel,
         owner: person.actor().as_str().to_owned(),
         person_key: person.as_str().to_owned(),
-        notice: Notice::Waived,
+        terms: Terms::Office,
     }
 }
 

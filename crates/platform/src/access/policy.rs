@@ -28,6 +28,12 @@ pub enum Wish {
     Read,
     /// Change it.
     Change,
+    /// Note that the person has come.
+    CheckIn,
+    /// Note what happens at the counter: served, done, did not come.
+    Attend,
+    /// Read and write what the office notes for itself.
+    Annotate,
 }
 
 /// Which rows a caller may list.
@@ -57,16 +63,23 @@ impl Rows {
 
 /// Which appointments a caller may see or change.
 ///
-/// A device sees those of its office and changes none. A manage token is a right of its own, given
+/// A device sees those of its office, notes who has come, and changes nothing else. What happens at the counter is
+/// for those who work there; what an office notes for itself is for people, not for systems. A manage token is a right of its own, given
 /// for one appointment, and is not asked about here.
 pub fn appointments(caller: &Caller, wish: Wish) -> Rows {
     match &caller.kind {
         CallerKind::Anonymous => Rows::None,
-        CallerKind::Citizen(_) => Rows::OwnedBy(caller.actor().as_str().to_owned()),
+        CallerKind::Citizen(_) if matches!(wish, Wish::Read | Wish::Change) => {
+            Rows::OwnedBy(caller.actor().as_str().to_owned())
+        }
+        CallerKind::Citizen(_) => Rows::None,
         CallerKind::Staff(member) if member.central || member.role == StaffRole::Admin => Rows::All,
         CallerKind::Staff(member) => Rows::OfOffices(member.offices.clone()),
-        CallerKind::Device(key) if wish == Wish::Read => Rows::OfOffices(key.office_id.into_iter().collect()),
+        CallerKind::Device(key) if matches!(wish, Wish::Read | Wish::CheckIn) => {
+            Rows::OfOffices(key.office_id.into_iter().collect())
+        }
         CallerKind::Device(_) => Rows::None,
+        CallerKind::Integration(_) if wish == Wish::Annotate => Rows::None,
         CallerKind::Integration(key) => {
             let scope = if wish == Wish::Read { KeyScope::AppointmentsRead } else { KeyScope::AppointmentsWrite };
             if key.has_scope(scope) { Rows::All } else { Rows::None }
@@ -74,6 +87,11 @@ pub fn appointments(caller: &Caller, wish: Wish) -> Rows {
         // Whoever runs the machines has no business with who goes to the registry office.
         CallerKind::Platform(_) => Rows::None,
     }
+}
+
+/// Whether a caller is told, in lists and searches, whom appointments are for.
+pub const fn knows_people(caller: &Caller) -> bool {
+    matches!(caller.kind, CallerKind::Staff(_) | CallerKind::Integration(_))
 }
 
 /// How a caller books.
@@ -221,6 +239,17 @@ mod tests {
         }
         assert!(appointments(&staff(StaffRole::Operator, true), Wish::Read).contains(&elsewhere));
         assert!(appointments(&staff(StaffRole::Admin, false), Wish::Read).contains(&elsewhere));
+    }
+
+    #[test]
+    fn what_happens_at_the_counter_and_what_is_noted_there_is_for_those_who_work_there() {
+        let here = Object { owner: "citizen:x", office: office(1) };
+        let operator = staff(StaffRole::Operator, false);
+        for wish in [Wish::CheckIn, Wish::Attend, Wish::Annotate] {
+            assert!(appointments(&operator, wish).contains(&here), "{wish:?}");
+            assert!(!appointments(&operator, wish).contains(&Object { office: office(2), ..here }), "{wish:?}");
+            assert_eq!(appointments(&caller(CallerKind::Anonymous), wish), Rows::None, "{wish:?}");
+        }
     }
 
     #[test]

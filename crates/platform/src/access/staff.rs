@@ -3,6 +3,8 @@
 //! The identity provider says who somebody is; that they work here, in which role and for which
 //! offices, is written in our own tables, so that it can be taken back at once.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use jiff::Timestamp;
 use kernel::Id;
@@ -77,6 +79,21 @@ pub fn insert(
             .execute(tx.conn())?;
     }
     Ok(id)
+}
+
+/// What the colleagues of these ids are called, those who have left too.
+///
+/// # Errors
+/// When the database fails.
+pub fn names(tx: &mut Tx<'_>, ids: &[Id<StaffMember>]) -> storage::Result<HashMap<Id<StaffMember>, String>> {
+    use staff_members as s;
+    let keys: Vec<_> = ids.iter().copied().map(Key).collect();
+    let rows: Vec<(Id<StaffMember>, String)> = s::table
+        .filter(s::tenant_id.eq(Key(tx.tenant())))
+        .filter(s::id.eq_any(keys))
+        .select((s::id, s::display_name))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Whoever has this subject, unless they were disabled.

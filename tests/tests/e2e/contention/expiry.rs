@@ -8,7 +8,7 @@ use std::{
 use booking::{
     calendars::claim,
     holds::{self, Hold, HoldId},
-    offers::{self, Notice, Wish},
+    offers::{self, Terms, Wish},
     schema,
 };
 use diesel::prelude::*;
@@ -159,7 +159,7 @@ async fn holds_ahead_of_time(
         let (service_id, calendar_id) = (desk.services[0].id, desk.calendar.id);
         let offer = offers::find(tx, service_id, calendar_id)?;
         let wish = Wish { service_id, calendar_id, starts_at, persons: 1 };
-        let visit = claim::plan_visit(tx, &offer, &tenant.holidays(), wish, Notice::Usual)?;
+        let visit = claim::plan_visit(tx, &offer, &tenant.holidays(), wish, Terms::Public)?;
         claim::lock(tx, &offer.calendar, &visit)?;
         let hold = Hold {
             tenant_id: tx.tenant(),

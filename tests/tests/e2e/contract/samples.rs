@@ -93,6 +93,8 @@ pub(super) struct Sample {
     of: Option<String>,
     made_by: Option<String>,
     #[serde(default)]
+    due: bool,
+    #[serde(default)]
     path: BTreeMap<String, String>,
     #[serde(default)]
     query: BTreeMap<String, Value>,
@@ -111,6 +113,9 @@ pub(super) struct Variant {
     pub(super) of: Option<String>,
     /// Who makes that.
     pub(super) made_by: Option<String>,
+    /// Whether the appointment made is one that starts now.
+    #[serde(default)]
+    pub(super) due: bool,
     #[serde(default)]
     pub(super) path: BTreeMap<String, String>,
     #[serde(default)]
@@ -240,8 +245,8 @@ impl Samples {
                 .find(|caller| self.told(operation, caller) == Told::Ok);
             may.unwrap_or_else(|| panic!("{operation}: say who sends it (`by`)")).to_owned()
         });
-        let Sample { of, made_by, path, query, body, .. } = sample;
-        Variant { by, of, made_by, path, query, body }
+        let Sample { of, made_by, due, path, query, body, .. } = sample;
+        Variant { by, of, made_by, due, path, query, body }
     }
 
     /// The request that the sample is, and those it has beside it.

@@ -24,7 +24,7 @@ use super::{
     samples::{CALLERS, STRANGERS, Samples, Variant},
 };
 use crate::{
-    mint, rows,
+    counter, mint, rows,
     world::{Desk, Plan, World},
 };
 
@@ -117,6 +117,9 @@ impl Stage {
             Some((of, by)) => Some(Box::pin(self.make(samples, contract, &of, &by)).await),
             None => None,
         };
+        if let Some(made) = made.as_ref().filter(|_| request.due) {
+            counter::start_in(&self.desk.world, made, 0).await;
+        }
         self.request(samples, contract, id, request, made.as_ref())
     }
 
