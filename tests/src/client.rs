@@ -168,6 +168,18 @@ impl Call {
         self.header("If-Match", etag)
     }
 
+    /// Sends it: status, headers, and the body as it came, which need be no text.
+    ///
+    /// # Panics
+    /// When no whole answer came back.
+    pub async fn bytes(self) -> (u16, HeaderMap, Vec<u8>) {
+        let line = self.line;
+        let response = self.request.send().await.unwrap_or_else(|e| panic!("{line}: no answer: {e:?}"));
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.unwrap_or_else(|e| panic!("{line}: no whole answer: {e:?}"));
+        (status, headers, body.to_vec())
+    }
+
     /// Sends it to a server that may be gone or go while answering.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceFactory, ServiceRequest, ServiceResponse},
     http::header,
-    middleware::{DefaultHeaders, from_fn},
+    middleware::{Compress, DefaultHeaders, from_fn},
     web::{self, Data},
 };
 use booking::BookingSettings;
@@ -22,8 +22,11 @@ use utoipa_actix_web::{AppExt, scope};
 
 use crate::{
     logging::RequestSpan,
+    metrics::{Readers, measure},
     middleware::{
-        catch_panics, head_as_get,
+        catch_panics,
+        compression::{around_compression, choose_compression},
+        head_as_get,
         limits::{Limits, count_address, count_caller},
         speak_problems,
     },
@@ -41,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) in_flight: InFlight,
     pub(crate) contract: SharedContract,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) metrics: Readers,
 }
 
 /// Builds the application of one worker.
@@ -64,6 +68,7 @@ pub(crate) fn build(
         .app_data(Data::new(MaxBody(shared.max_body)))
         .app_data(Data::from(shared.contract.clone()))
         .app_data(Data::from(Arc::clone(&shared.limits)))
+        .app_data(Data::new(shared.metrics.clone()))
         .map(|app| app.configure(pages::routes))
         .service(
             scope::scope("/{comune}/v1")
@@ -75,11 +80,15 @@ pub(crate) fn build(
         )
         .map(|app| app.default_service(web::route().to(pages::nothing_here)))
         .split_for_parts();
-    app.wrap(from_fn(head_as_get))
+    app.wrap(from_fn(choose_compression))
+        .wrap(Compress::default())
+        .wrap(from_fn(head_as_get))
+        .wrap(from_fn(around_compression))
         .wrap(DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff")))
         .wrap(from_fn(count_address))
         .wrap(from_fn(catch_panics))
         .wrap(from_fn(speak_problems))
         .wrap(from_fn(openapi::deprecations::announce))
+        .wrap(from_fn(measure))
         .wrap(TracingLogger::<RequestSpan>::new())
 }

@@ -1,6 +1,7 @@
 //! Every setting, with its default; docs/configuration.md says the same in a table.
 
 mod limits;
+mod watching;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
 pub use limits::{ForwardedHeader, LimitsConfig, Network};
+pub use watching::{MetricsConfig, TelemetryConfig};
 
 /// The settings of the server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -31,6 +33,10 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// What it logs.
     pub log: LogConfig,
+    /// Who may read what it measures.
+    pub metrics: MetricsConfig,
+    /// Where it sends its traces.
+    pub telemetry: TelemetryConfig,
     /// Whose tokens it accepts.
     pub identity: IdentityConfig,
     /// Appointments.

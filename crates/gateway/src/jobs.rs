@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use metrics_exporter_prometheus::PrometheusHandle;
 use platform::{idempotency, tenants};
 use storage::{Db, Scope};
 
@@ -17,6 +18,15 @@ pub(crate) async fn tidy(db: Db, limits: Arc<Limits>) {
         ticks.tick().await;
         limits.sweep();
         tidy_once(&db).await;
+    }
+}
+
+/// Gathers what was measured for as long as the server runs: until then every single duration is kept.
+pub(crate) async fn measure(exporter: PrometheusHandle) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        exporter.run_upkeep();
     }
 }
 

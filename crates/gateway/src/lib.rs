@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 mod jobs;
 pub mod logging;
+mod metrics;
 mod middleware;
 pub mod openapi;
 mod pages;

@@ -1,6 +1,7 @@
 //! What every request goes through: refusals told properly, panics caught, the request's id sent back.
 
-mod address;
+pub(crate) mod address;
+pub(crate) mod compression;
 pub(crate) mod limits;
 
 use std::panic::AssertUnwindSafe;
@@ -132,6 +133,11 @@ impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.problem.fmt(f)
     }
+}
+
+/// The kind of a refusal that is on its way out, if it is one.
+pub(crate) fn slug_of(error: &Error) -> Option<&'static str> {
+    error.as_error::<Told>().map(|told| told.problem.kind.slug)
 }
 
 impl ResponseError for Told {

@@ -16,7 +16,7 @@ use platform::{
 use serde_json::{Value, json};
 use storage::{Db, Scope};
 
-use crate::openapi;
+use crate::{metrics::Readers, openapi};
 
 /// The contract as text, and the routes that are in it.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Contract {
         let document = openapi::at(openapi::document(), "");
         let v3_0 = openapi::to_3_0(&document)?.to_string();
         let mut routes: Vec<Route> =
-            ["/health/live", "/health/ready", "/openapi.json", "/openapi-3.0.json", "/problems/{slug}"]
+            ["/health/live", "/health/ready", "/openapi.json", "/openapi-3.0.json", "/problems/{slug}", "/metrics"]
                 .iter()
                 .map(|path| Route::new(path, vec!["GET".to_owned()]))
                 .collect();
@@ -128,6 +128,12 @@ async fn problem_page(slug: Path<String>) -> Result<HttpResponse, Refused> {
     Ok(HttpResponse::Ok().content_type("text/html; charset=utf-8").body(page(kind)))
 }
 
+#[get("/metrics")]
+async fn metrics(req: HttpRequest, readers: Data<Readers>) -> Result<HttpResponse, Refused> {
+    let text = readers.read(&req).ok_or_else(not_found)?;
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text))
+}
+
 /// The texts are ours and hold nothing that HTML would take for a tag but `<` in prose.
 fn page(kind: &ProblemKind) -> String {
     let text = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
@@ -162,6 +168,7 @@ pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
         .service(live)
         .service(ready)
         .service(problem_page)
+        .service(metrics)
         .service(docs)
         .service(ui);
 }

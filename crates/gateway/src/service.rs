@@ -17,6 +17,7 @@ use crate::{
     app::{self, Shared},
     config::{Config, ConfigError},
     jobs,
+    metrics::{self, Readers},
     middleware::limits::Limits,
     pages::Contract,
 };
@@ -118,7 +119,9 @@ pub async fn serve(
     let keys = HttpKeySource::new().map_err(|error| StartError::Client(error.to_string()))?;
     let tokens = TokenVerifier::new(providers, Arc::new(keys), Arc::clone(db.clock()))?;
     let limits = Arc::new(Limits::new(config));
+    let exporter = metrics::start();
     let shared = Shared {
+        metrics: Readers::new(config, exporter.clone()),
         limits: Arc::clone(&limits),
         access: Access {
             tenants: TenantDirectory::new(db.clone()),
@@ -144,6 +147,7 @@ pub async fn serve(
     let address = server.addrs().first().copied().unwrap_or(config.server.listen);
     let running = server.run();
     let tidying = tokio::spawn(jobs::tidy(db, limits));
+    let measuring = tokio::spawn(jobs::measure(exporter));
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
         std::fs::write(path, format!("{address}\n"))?;
@@ -151,6 +155,7 @@ pub async fn serve(
     announce(address);
     running.await?;
     tidying.abort();
+    measuring.abort();
     tracing::info!("stopped");
     Ok(())
 }

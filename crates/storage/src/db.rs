@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use diesel::{
@@ -18,7 +18,7 @@ use crate::{
     Failure, Result,
     conn::{Access, Conn, Target},
     error::DbError,
-    keys,
+    keys, measures,
     pool::{Pool, Slot},
     scope::Scope,
     seal::Seal,
@@ -153,8 +153,10 @@ impl Db {
         R: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
     {
-        let scope = scope.as_ref().clone();
-        self.pooled(self.readers.clone(), Access::Read, scope, work).await.map_err(Failure::into_problem)
+        let (scope, started) = (scope.as_ref().clone(), Instant::now());
+        let outcome = self.pooled(self.readers.clone(), Access::Read, scope, work).await;
+        measures::ended(Access::Read, started, &outcome);
+        outcome.map_err(Failure::into_problem)
     }
 
     /// Writes, all or nothing: commits when `work` is `Ok`, rolls back otherwise.
@@ -169,12 +171,13 @@ impl Db {
         R: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
     {
-        let scope = scope.as_ref().clone();
+        let (scope, started) = (scope.as_ref().clone(), Instant::now());
         let outcome = match &self.writer {
             _ if IN_TRANSACTION.get() => Err(DbError::Nested.into()),
             WritePath::Sqlite(writer) => writer.run(scope, work).await,
             WritePath::Postgres(pool) => self.pooled(pool.clone(), Access::Write, scope, work).await,
         };
+        measures::ended(Access::Write, started, &outcome);
         outcome.map_err(Failure::into_problem)
     }
 
@@ -186,12 +189,15 @@ impl Db {
         if IN_TRANSACTION.get() {
             return Err(DbError::Nested.into());
         }
+        let started = Instant::now();
         let turn = pool.turn().await?;
+        measures::waited(access, started);
+        let in_use = measures::InUse::of(access);
         let (clock, seal) = (Arc::clone(&self.clock), self.seal.clone());
         let task = tokio::task::spawn_blocking(move || {
             let outcome =
                 with_retries(&pool, access, &Context { scope: &scope, seal: &seal, clock: clock.as_ref() }, &mut work);
-            drop(turn);
+            drop((in_use, turn));
             outcome
         });
         task.await.unwrap_or(Err(Failure::Database(DbError::Panicked)))
@@ -236,6 +242,7 @@ fn with_retries<R>(
         if !again || attempt > RETRIES {
             return Err(failure);
         }
+        measures::again();
         std::thread::sleep(Duration::from_millis(rand::random_range(0..=u64::from(attempt) * 8)));
     }
 }

@@ -11,6 +11,7 @@ pub mod conn;
 pub mod db;
 pub mod error;
 mod keys;
+mod measures;
 pub mod migrate;
 mod pool;
 pub mod problems;

@@ -5,7 +5,11 @@
 //! that waits (up to [`DbOptions::group_commit`]), runs each in its own savepoint inside one `BEGIN IMMEDIATE`, and
 //! answers them after the one `COMMIT`. A job that fails undoes its own savepoint and nobody else's.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use kernel::Clock;
@@ -16,6 +20,7 @@ use crate::{
     conn::{Access, Conn, Target},
     db::{DbOptions, inside, roll_back},
     error::DbError,
+    measures,
     scope::Scope,
     seal::Seal,
 };
@@ -34,6 +39,7 @@ trait Job: Send {
 struct Typed<F, R> {
     scope: Scope,
     work: F,
+    queued: Instant,
     result: Option<Result<R>>,
     reply: oneshot::Sender<Result<R>>,
 }
@@ -44,6 +50,7 @@ where
     R: Send,
 {
     fn run(&mut self, conn: &mut Conn, seal: &Seal, now: jiff::Timestamp) -> bool {
+        measures::waited(Access::Write, self.queued);
         let (scope, work) = (&self.scope, &mut self.work);
         let outcome = inside(|| work(&mut Tx::new(conn, scope, seal, now)));
         let keep = outcome.is_ok();
@@ -97,6 +104,7 @@ impl Writer {
                         let Ok(next) = jobs.try_recv() else { break };
                         batch.push(next);
                     }
+                    measures::batch(batch.len());
                     let outcome = run_batch(&mut conn, &mut batch, &seal, clock.as_ref());
                     if is_broken(&mut conn) {
                         match target.open(Access::Write, busy) {
@@ -119,10 +127,14 @@ impl Writer {
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Typed { scope, work, result: None, reply });
-        self.queue.send_timeout(job, self.patience).await.map_err(|error| match error {
-            mpsc::error::SendTimeoutError::Timeout(_) => DbError::Busy("too many writes are waiting".to_owned()),
-            mpsc::error::SendTimeoutError::Closed(_) => DbError::Closed("the writer has stopped".to_owned()),
+        let job = Box::new(Typed { scope, work, queued: Instant::now(), result: None, reply });
+        measures::queued();
+        self.queue.send_timeout(job, self.patience).await.map_err(|error| {
+            measures::turned_away();
+            match error {
+                mpsc::error::SendTimeoutError::Timeout(_) => DbError::Busy("too many writes are waiting".to_owned()),
+                mpsc::error::SendTimeoutError::Closed(_) => DbError::Closed("the writer has stopped".to_owned()),
+            }
         })?;
         answer.await.unwrap_or_else(|_gone| Err(DbError::Closed("the writer has stopped".to_owned()).into()))
     }

@@ -57,7 +57,8 @@ async fn answers_undeclared_methods_with_the_declared_ones(server: Server) {
         Method::OPTIONS,
         Method::TRACE,
     ];
-    let beside = ["/health/live", "/health/ready", "/openapi.json", "/openapi-3.0.json", "/problems/not-found"];
+    let beside =
+        ["/health/live", "/health/ready", "/openapi.json", "/openapi-3.0.json", "/problems/not-found", "/metrics"];
     let contract = Contract::committed();
     let of_the_api = contract.paths().map(|(path, declared)| (server.client("admin"), filled(path), declared));
     let of_the_pages = beside.map(|path| (server.root(), path.to_owned(), BTreeSet::from(["GET".to_owned()])));

@@ -9,6 +9,7 @@
 
 mod access;
 mod commands;
+mod compression;
 mod contention;
 mod contract;
 mod counter;
@@ -18,6 +19,7 @@ mod habits;
 mod idempotency;
 mod ledger;
 mod limits;
+mod metrics;
 mod mint;
 mod refusals;
 mod reports;

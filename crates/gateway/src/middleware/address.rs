@@ -4,16 +4,21 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 
-use crate::config::{ForwardedHeader, Network};
+use crate::config::{Config, ForwardedHeader, Network};
 
 /// Whose word is taken for where a request comes from.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {
-    pub(crate) trusted: Vec<Network>,
-    pub(crate) header: ForwardedHeader,
+    trusted: Vec<Network>,
+    header: ForwardedHeader,
 }
 
 impl Proxies {
+    /// The proxies of the settings.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { trusted: config.server.trusted_proxies.clone(), header: config.server.forwarded_header }
+    }
+
     /// The nearest hop that is no proxy of ours. What stands to the left of it in the header, anybody may have
     /// written.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
@@ -30,6 +35,12 @@ impl Proxies {
             }
         }
         client
+    }
+
+    /// Whether a request came through a proxy that nobody has named: where it comes from is then not known.
+    pub(crate) fn is_forwarded_by_a_stranger(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let forwarded = [header::X_FORWARDED_FOR, header::FORWARDED, header::VIA];
+        !self.trusts(plain(peer)) && forwarded.iter().any(|name| headers.contains_key(name))
     }
 
     fn trusts(&self, address: IpAddr) -> bool {

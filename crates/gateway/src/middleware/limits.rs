@@ -137,6 +137,7 @@ impl Limit {
                 // At least a second, or whoever waits as told comes back too early.
                 let reset = seconds(refused.wait_time_from(DefaultClock::default().now())).max(1);
                 told.note(Standing { limit: self.burst, remaining: 0, reset });
+                metrics::counter!("sportello_rate_limited_total", "limit" => self.name).increment(1);
                 Err(Problem::new(&RATE_LIMITED).detail(format!("the limit `{}`", self.name)).retry_after(reset))
             }
         }
@@ -175,7 +176,7 @@ impl Limits {
     pub(crate) fn new(config: &Config) -> Self {
         let of = &config.limits;
         Self {
-            proxies: Proxies { trusted: config.server.trusted_proxies.clone(), header: config.server.forwarded_header },
+            proxies: Proxies::new(config),
             address: Limit::new("address", of.address_per_minute, of.address_burst),
             anonymous: Limit::new("anonymous", of.anonymous_per_minute, of.anonymous_burst),
             anonymous_write: Limit::new("anonymous_write", of.anonymous_write_per_minute, of.anonymous_write_burst),
