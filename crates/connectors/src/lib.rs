@@ -2,10 +2,13 @@
 //! A call is made with a time limit and a size limit, and never inside a database transaction.
 //!
 //! * [`HttpKeySource`]: public keys of identity providers
+//! * [`TraceSender`]: traces to an OpenTelemetry collector
 
 pub mod jwks;
+mod traces;
 
 pub use jwks::HttpKeySource;
+pub use traces::TraceSender;
 
 /// Makes AWS-LC the cryptography of every TLS connection of the process. To be called at the start of `main`; calling
 /// it again changes nothing.

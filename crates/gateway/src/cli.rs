@@ -202,7 +202,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve { listen, address_file } => {
             let config = Config::load(&Flags { listen, ..flags })?;
-            logging::start(&config.log)?;
+            logging::start_traced(&config)?;
             let db = service::open_existing(&config, config.database.migrate_on_start).await?;
             let secret = config.secret(db.target())?;
             service::serve(&config, db, secret, address_file.as_deref(), |_| ()).await?;

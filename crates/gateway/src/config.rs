@@ -223,6 +223,9 @@ pub enum ConfigError {
     /// A number that makes no sense.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
+    /// A part that is no part.
+    #[error("telemetry.sample_ratio must be from 0 to 1")]
+    Ratio,
     /// A variable that looks like a setting and is none.
     #[error("the environment variable {0} is no setting: section and key are parted by two underscores")]
     Variable(String),
@@ -304,6 +307,9 @@ impl Config {
 impl Config {
     /// Numbers of which zero would switch something off that nobody means to.
     fn check(&self) -> Result<(), ConfigError> {
+        if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
+            return Err(ConfigError::Ratio);
+        }
         let numbers = [
             ("database.read_connections", u64::from(self.database.read_connections)),
             ("database.write_connections", u64::from(self.database.write_connections)),

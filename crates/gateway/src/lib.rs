@@ -15,4 +15,5 @@ pub mod openapi;
 mod pages;
 pub mod service;
 mod status;
+mod telemetry;
 mod terminal;

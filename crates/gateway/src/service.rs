@@ -20,6 +20,7 @@ use crate::{
     metrics::{self, Readers},
     middleware::limits::Limits,
     pages::Contract,
+    telemetry,
 };
 
 /// Why the server could not start.
@@ -52,6 +53,12 @@ pub enum StartError {
     /// The contract.
     #[error("the contract cannot be said in OpenAPI 3.0: {0}")]
     Contract(#[from] crate::openapi::Untranslatable),
+    /// The level of the log.
+    #[error("log.level: {0}")]
+    Log(String),
+    /// The collector of traces.
+    #[error("telemetry.otlp_endpoint: {0}")]
+    Telemetry(String),
     /// The demo's files.
     #[error("demo: {0}")]
     Demo(String),
@@ -156,6 +163,7 @@ pub async fn serve(
     running.await?;
     tidying.abort();
     measuring.abort();
+    telemetry::stop().await;
     tracing::info!("stopped");
     Ok(())
 }

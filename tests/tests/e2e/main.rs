@@ -26,6 +26,7 @@ mod reports;
 mod rows;
 mod shutdown;
 mod smoke;
+mod telemetry;
 mod world;
 
 /// Says on the terminal which databases this run is about.

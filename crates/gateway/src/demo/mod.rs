@@ -47,7 +47,7 @@ pub(crate) async fn run(flags: &Flags, data: &Path, port: u16, address_file: Opt
     // The demo makes its own secret, also over PostgreSQL: it has one gateway.
     DeploymentSecret::read_or_make(&data.join("secret.key")).map_err(demo_error)?;
     let config = Config::load_over(defaults(data, port), flags)?;
-    logging::start(&config.log).map_err(demo_error)?;
+    logging::start_traced(&config)?;
     let target = service::target(&config)?;
     migrate::run(&target, SystemClock.now())?;
     let db = service::open(&config, &target).await?;

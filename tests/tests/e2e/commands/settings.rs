@@ -23,6 +23,12 @@ fn an_unknown_setting_is_named() {
         ("[database]\nread_connections = 'many'", &["read_connections"]),
         ("[log]\nformat = 'xml'", &["format"]),
         ("[booking]\nhold_minutes = 1.5", &["hold_minutes"]),
+        ("[limits]\ncitizen_burst = 0", &["citizen_burst"]),
+        ("[limits]\ncitizens_burst = 5", &["citizens_burst"]),
+        ("[server]\ntrusted_proxies = ['10.0.0.0/99']", &["10.0.0.0/99"]),
+        ("[server]\nforwarded_header = 'x-real-ip'", &["x-real-ip"]),
+        ("[metrics]\nallowed_addresses = ['everybody']", &["everybody"]),
+        ("[telemetry]\nsample_ratio = 1.5", &["telemetry.sample_ratio"]),
         ("[[identity.providers]]\nname = 'a'", &["identity", "kind"]),
         (
             "[[identity.providers]]\nname = 'a'\nkind = 'staff'\nissuer = 'x'\naudience = 'y'\njwks = 'z'",
