@@ -150,7 +150,7 @@ fn calendar_of(req: &HttpRequest) -> Result<CalendarId, Problem> {
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[delete("/calendars/{calendar_id}/blocks/{block_id}")]
-async fn delete_calendar_block(caller: Caller, req: HttpRequest, id: IdPath<Block>, db: Data<Db>) -> Answer {
+async fn lift_calendar_block(caller: Caller, req: HttpRequest, id: IdPath<Block>, db: Data<Db>) -> Answer {
     let calendar = calendar_of(&req)?;
     let who = caller.clone();
     db.write(&caller, move |tx| {
@@ -215,5 +215,5 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     cfg.service(list_calendar_blocks)
         .service(create_calendar_block)
         .service(show_calendar_block)
-        .service(delete_calendar_block);
+        .service(lift_calendar_block);
 }

@@ -241,7 +241,7 @@ async fn list_calendar_feeds(caller: Caller, id: IdPath<Calendar>, query: Params
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[delete("/calendars/{calendar_id}/feeds/{feed_id}")]
-async fn delete_calendar_feed(caller: Caller, ids: IdPair<Calendar, Feed>, db: Data<Db>) -> Answer {
+async fn revoke_calendar_feed(caller: Caller, ids: IdPair<Calendar, Feed>, db: Data<Db>) -> Answer {
     let who = caller.clone();
     db.write(&caller, move |tx| {
         let IdPair(calendar, feed) = ids;
@@ -333,7 +333,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(look_up_appointment_calendar_file)
         .service(create_calendar_feed)
         .service(list_calendar_feeds)
-        .service(delete_calendar_feed)
+        .service(revoke_calendar_feed)
         .service(show_calendar_feed);
 }
 
