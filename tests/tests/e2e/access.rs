@@ -1,5 +1,5 @@
 //! Who may do what, in which Comune, and what nobody learns on the way.
 
 mod comuni;
-mod matrix;
+mod credentials;
 mod privacy;
