@@ -192,7 +192,9 @@ async fn takes_the_keys_it_describes(server: Server) {
             contract.check(&request.operation, &answer);
             answer
         };
-        assert!(key["description"].as_str().unwrap().contains(&SHORTEST_OF_STRANGERS.to_string()), "{key}");
+        if operation.anonymous {
+            assert!(key["description"].as_str().unwrap().contains(&SHORTEST_OF_STRANGERS.to_string()), "{key}");
+        }
         let strangers = ["k".repeat(SHORTEST_OF_STRANGERS - 1), "k".repeat(SHORTEST_OF_STRANGERS)];
         let bounds = ["", "a b", "ü", "k"].map(str::to_owned).into_iter().chain(["k".repeat(256), "k".repeat(255)]);
         for value in bounds.chain(strangers) {

@@ -226,7 +226,9 @@ impl Matrix {
     /// Nothing is told to whom it is not for.
     fn check_secrets(&self, cell: &Cell<'_>, answer: &Answer) -> Result<(), String> {
         let scope = self.samples.of(cell.operation).scope.as_deref();
+        let by_right = self.samples.of(cell.operation).address_is_key;
         let told = self.secrets.iter().filter(|secret| !secret.is_for(cell.caller, scope));
+        let told = told.filter(|secret| !by_right || secret.readers.is_empty());
         match told.into_iter().find(|secret| answer.text.contains(&secret.text)) {
             Some(secret) => Err(format!("tells of what {} made, {}: {answer}", secret.of, secret.text)),
             None => Ok(()),

@@ -89,6 +89,8 @@ pub(super) struct Sample {
     except: BTreeMap<String, Told>,
     pub(super) scope: Option<String>,
     pub(super) lists: Option<String>,
+    #[serde(default)]
+    pub(super) address_is_key: bool,
     by: Option<String>,
     of: Option<String>,
     made_by: Option<String>,

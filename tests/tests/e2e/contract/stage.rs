@@ -15,7 +15,7 @@ use platform::access::{
     staff::{self, StaffRole},
 };
 use reqwest::header::CONTENT_TYPE;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{Answer, Client, Server, client::Call};
 
 use super::{
@@ -103,11 +103,15 @@ impl Stage {
         ["office", "place", "calendar", "service"].map(|name| self.filled_text(&format!("{{{name}}}"), None))
     }
 
-    /// Makes what a request is about: the answer to the maker's own sample.
+    /// Makes what a request is about: the answer to the maker's own sample. Where that is empty, it is known by the
+    /// path that it was made at.
     pub(super) async fn make(&self, samples: &Samples, contract: &Contract, of: &str, by: &str) -> Answer {
         let request = self.prepare(samples, contract, of, &samples.request(of)).await;
-        let answer = request.send(contract, self.caller(by, samples.of(of).scope.as_deref())).await;
+        let mut answer = request.send(contract, self.caller(by, samples.of(of).scope.as_deref())).await;
         assert!((200..300).contains(&answer.status), "{of} by {by}: {answer}");
+        if answer.body.is_null() {
+            answer.body = json!({ "id": request.path.last(), "path": request.path });
+        }
         answer
     }
 
@@ -201,7 +205,10 @@ impl Stage {
             _ => {
                 let made = made.unwrap_or_else(|| panic!("{{{name}}} of nothing: the sample says no `of`"));
                 let pointer = name.strip_prefix("made").unwrap_or_else(|| panic!("{{{name}}} stands for nothing"));
-                made.at(if pointer.is_empty() { "/id" } else { pointer }).clone()
+                match pointer.split_once('|') {
+                    Some((pointer, "last")) => made.text_at(pointer).rsplit('/').next().into(),
+                    _ => made.at(if pointer.is_empty() { "/id" } else { pointer }).clone(),
+                }
             }
         }
     }
