@@ -35,6 +35,7 @@ diesel::table! {
         every_n_weeks -> BigInt,
         capacity -> BigInt,
         internal_capacity -> BigInt,
+        version -> BigInt,
     }
 }
 
@@ -52,6 +53,7 @@ diesel::table! {
         ends_at -> Nullable<CivilTime>,
         capacity -> Nullable<BigInt>,
         reason -> Nullable<JsonCol>,
+        version -> BigInt,
     }
 }
 
@@ -78,12 +80,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
     use storage::types::*;
 
     service_calendars (tenant_id, service_id, calendar_id) {
         tenant_id -> Uid,
         service_id -> Uid,
         calendar_id -> Uid,
+        given -> Bool,
     }
 }
 

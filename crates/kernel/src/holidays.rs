@@ -123,7 +123,8 @@ pub fn national(year: i16) -> Vec<Holiday> {
     holidays
 }
 
-/// The holidays of one Comune: the national ones and its patron saint's day (santo patrono).
+/// The holidays of one Comune: the national ones, its patron saint's day (santo patrono), and the days on
+/// which it has decided to be closed.
 ///
 /// It answers whether offices are closed. It does not move legal deadlines, on which the patron
 /// saint has no bearing (Cass. lav. 17079/2007), but for 29 June in Rome (DPR 792/1985).
@@ -131,35 +132,45 @@ pub fn national(year: i16) -> Vec<Holiday> {
 pub struct HolidayCalendar {
     patron: Option<(i8, i8)>,
     patron_name: Localized,
+    closures: Vec<Holiday>,
 }
 
 impl HolidayCalendar {
     /// The national holidays alone.
     pub fn national() -> Self {
-        Self { patron: None, patron_name: Localized::italian(String::new()) }
+        Self { patron: None, patron_name: Localized::italian(String::new()), closures: Vec::new() }
     }
 
     /// With a patron saint's day: the month (1–12), the day (1–31) and whom it celebrates.
     ///
     /// In a year that lacks the day, as most lack 29 February, it is not celebrated.
     pub const fn with_patron(month: i8, day: i8, name: Localized) -> Self {
-        Self { patron: Some((month, day)), patron_name: name }
+        Self { patron: Some((month, day)), patron_name: name, closures: Vec::new() }
+    }
+
+    /// With days on which the Comune has decided to be closed, besides those it has already.
+    #[must_use]
+    pub fn and_closed(mut self, days: impl IntoIterator<Item = Holiday>) -> Self {
+        self.closures.extend(days);
+        self
     }
 
     /// Whether this day is one of the holidays. A Sunday is none for being a Sunday.
     pub fn is_holiday(&self, date: Date) -> bool {
         self.patron == Some((date.month(), date.day()))
+            || self.closures.iter().any(|closure| closure.date == date)
             || RULES.iter().any(|rule| rule.in_year(date.year()) == Some(date))
     }
 
     /// The holidays of a year, in order. A patron saint's day that falls on a national holiday
-    /// comes after it.
+    /// comes after it, and a closure after both.
     pub fn of_year(&self, year: i16) -> Vec<Holiday> {
         let mut holidays = national(year);
         if let Some(date) = self.patron.and_then(|(month, day)| Date::new(year, month, day).ok()) {
             holidays.push(Holiday { date, name: self.patron_name.clone() });
-            holidays.sort_by_key(|holiday| holiday.date);
         }
+        holidays.extend(self.closures.iter().filter(|closure| closure.date.year() == year).cloned());
+        holidays.sort_by_key(|holiday| holiday.date);
         holidays
     }
 }
@@ -368,5 +379,15 @@ mod tests {
         let calendar = HolidayCalendar::national();
         assert!(!calendar.is_holiday(date(2027, 10, 31)));
         assert!(calendar.is_holiday(date(2027, 3, 28)));
+    }
+
+    #[test]
+    fn a_comune_may_close_on_days_of_its_own() {
+        let closure = Holiday { date: date(2027, 8, 13), name: Localized::italian("Chiusura estiva") };
+        let calendar = HolidayCalendar::with_patron(9, 8, Localized::italian("Natività")).and_closed([closure.clone()]);
+        assert!(calendar.is_holiday(closure.date) && calendar.is_holiday(date(2027, 9, 8)));
+        assert!(!calendar.is_holiday(date(2028, 8, 13)), "this once");
+        assert!(calendar.of_year(2027).contains(&closure) && !calendar.of_year(2028).contains(&closure));
+        assert!(calendar.of_year(2027).is_sorted_by_key(|holiday| holiday.date));
     }
 }

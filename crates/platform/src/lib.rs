@@ -3,10 +3,12 @@
 //! * [`tenants`]: the Comuni; [`directory`]: their offices and places
 //! * [`access`]: who is calling (tokens, keys, staff) and what they may do (one [`access::policy`])
 //! * [`idempotency`]: one effect per `Idempotency-Key`; [`outbox`]: events in the transaction that causes them
+//! * [`audit`]: who changed what, chained; [`changes`]: what a change of something administered leaves behind
 //! * [`http`]: bodies, queries, problems, replies; [`ports`]: the traits behind which the outside is
 
 pub mod access;
 pub mod audit;
+pub mod changes;
 pub mod directory;
 pub mod http;
 pub mod idempotency;

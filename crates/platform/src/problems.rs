@@ -15,7 +15,7 @@ kernel::problems! {
     }
     UNSUPPORTED_MEDIA_TYPE = 415 "unsupported-media-type" {
         it: "Formato non supportato", en: "Unsupported media type", de: "Medientyp nicht unterstützt",
-        about: "The body must be `application/json`.",
+        about: "The body must be `application/json`, or `application/merge-patch+json` where the method is PATCH.",
     }
     MALFORMED_BODY = 400 "malformed-body" {
         it: "Corpo della richiesta non leggibile", en: "Malformed body", de: "Anfragetext nicht lesbar",
@@ -52,6 +52,10 @@ kernel::problems! {
     INVALID_TRANSITION = 409 "invalid-transition" {
         it: "Operazione non possibile in questo stato", en: "Not possible in this state", de: "In diesem Zustand nicht möglich",
         about: "The resource is in a state that does not allow this; `current_state` says which, `allowed` what can be done instead.",
+    }
+    IN_USE = 409 "in-use" {
+        it: "In uso", en: "In use", de: "In Verwendung",
+        about: "Something else needs it: appointments booked or held, calendars of an office, offices at a place, people or keys of an office. Nothing was deleted; end or move those first.",
     }
     IDEMPOTENCY_KEY_REQUIRED = 400 "idempotency-key-required" {
         it: "Manca Idempotency-Key", en: "Idempotency-Key is missing", de: "Idempotency-Key fehlt",

@@ -56,6 +56,19 @@ diesel::table! {
     use diesel::sql_types::*;
     use storage::types::*;
 
+    closures (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        date -> CivilDate,
+        reason -> JsonCol,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
     staff_members (tenant_id, id) {
         tenant_id -> Uid,
         id -> Uid,

@@ -50,6 +50,8 @@ migrations![
     "2026-11-25_booking_internal_capacity",
     "2026-11-25_booking_calendar_feeds",
     "2026-11-25_booking_back_office",
+    "2026-11-25_platform_closures",
+    "2026-11-25_booking_administration",
 ];
 
 /// Why the schema could not be brought up to date.

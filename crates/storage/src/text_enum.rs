@@ -13,6 +13,8 @@
 /// }
 /// assert_eq!(WindowState::Open.as_str(), "open");
 /// assert_eq!("closed".parse(), Ok(WindowState::Closed));
+/// assert_eq!(serde_json::from_str::<WindowState>("\"open\"").unwrap(), WindowState::Open);
+/// assert!(serde_json::from_str::<WindowState>("7").unwrap_err().is_data());
 /// let schema = serde_json::to_value(<WindowState as utoipa::PartialSchema>::schema()).unwrap();
 /// assert_eq!(schema["enum"], serde_json::json!(["closed", "open"]));
 /// ```
@@ -24,7 +26,7 @@ macro_rules! text_enum {
         $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive($crate::diesel::expression::AsExpression, $crate::diesel::deserialize::FromSqlRow)]
-        #[derive(::serde::Serialize, ::serde::Deserialize)]
+        #[derive(::serde::Serialize)]
         #[diesel(sql_type = $crate::diesel::sql_types::Text)]
         $vis enum $name { $( $(#[doc = $word_doc])+ #[serde(rename = $text)] $variant ),+ }
 
@@ -54,6 +56,15 @@ macro_rules! text_enum {
         impl ::utoipa::ToSchema for $name {
             fn name() -> ::std::borrow::Cow<'static, str> {
                 ::std::borrow::Cow::Borrowed(stringify!($name))
+            }
+        }
+
+        // serde's derive takes a number in place of a word for a fault of the JSON, and not of the value.
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
+                let word = <::std::string::String as ::serde::Deserialize>::deserialize(deserializer)?;
+                let words = [ $( $text ),+ ].join(", ");
+                word.parse().map_err(|_unknown| ::serde::de::Error::custom(format!("expected one of {words}")))
             }
         }
 

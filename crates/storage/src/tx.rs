@@ -64,6 +64,11 @@ impl<'c> Tx<'c> {
         self.lot
     }
 
+    /// Whether other transactions may be writing meanwhile. On SQLite none is: there is nothing to lock.
+    pub const fn writes_beside_others(&self) -> bool {
+        matches!(self.conn, Conn::Pg(_))
+    }
+
     /// A new identifier, greater than those made before it in this transaction (up to 4,096 of them).
     pub fn new_id<T>(&mut self) -> Id<T> {
         let mut random: [u8; 10] = rand::random();

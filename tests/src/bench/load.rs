@@ -131,6 +131,7 @@ fn make_frame(tx: &mut Tx<'_>) -> storage::Result<Frame> {
                 every_n_weeks: 1,
                 capacity: SEATS,
                 internal_capacity: 0,
+                version: 1,
             };
             calendars::insert_rule(tx, &rule)?;
         }

@@ -85,6 +85,7 @@ async fn labels_are_in_the_readers_language(server: Server) {
                 ends_at: None,
                 capacity: None,
                 reason: Some(names),
+                version: 1,
             };
             calendars::insert_exception(tx, &exception)?;
             Ok(service.id)

@@ -8,6 +8,7 @@
 )]
 
 mod access;
+mod administration;
 mod commands;
 mod compression;
 mod contention;

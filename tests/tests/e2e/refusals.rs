@@ -1,5 +1,6 @@
 //! Every refusal of the crates' tables, provoked: told as it is documented, and nothing written.
 
+mod administration;
 mod callers;
 mod changes;
 mod limits;
@@ -58,6 +59,7 @@ impl Refusals {
 #[test]
 fn every_refusal_of_the_tables_is_provoked() {
     let lists = [
+        administration::KINDS,
         requests::KINDS,
         callers::KINDS,
         callers::UNKNOWABLE,

@@ -40,6 +40,14 @@ const TABLES: &[(&str, bool)] = &[
     ("idempotency_records", false),
     ("person_locks", true),
     ("calendar_days", true),
+    ("places", true),
+    ("offices", true),
+    ("closures", true),
+    ("calendars", true),
+    ("opening_rules", true),
+    ("opening_exceptions", true),
+    ("appointment_services", true),
+    ("service_calendars", false),
 ];
 
 #[derive(QueryableByName)]

@@ -1,4 +1,4 @@
-//! What the API cannot make yet: Comuni, offices, calendars and services, made in the server's own database.
+//! Comuni, offices, calendars and services, made in the server's own database, past the API.
 //!
 //! ```ignore
 //! let desk = World::of(&server).await.desk(Plan { capacity: 1, ..Plan::default() }).await;
@@ -330,6 +330,7 @@ fn new_calendar(tx: &mut Tx<'_>, plan: &Plan, office: &Office) -> storage::Resul
             every_n_weeks: 1,
             capacity: plan.capacity,
             internal_capacity: 0,
+            version: 1,
         };
         calendars::insert_rule(tx, &rule)?;
     }

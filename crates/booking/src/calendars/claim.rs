@@ -10,6 +10,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use kernel::{Problem, civil, holidays::HolidayCalendar};
+use platform::directory::store as directory;
 use storage::Tx;
 
 use super::{
@@ -48,6 +49,7 @@ pub fn plan_visit(
     terms: Terms,
 ) -> storage::Result<Visit> {
     let (calendar, starts_at) = (&offer.calendar, wish.starts_at);
+    store::share_hours(tx, calendar)?;
     let span = span(offer, wish.persons)?;
     let date = civil::date_of(starts_at);
     let plan = day_plans(tx, calendar, holidays, date, date)?.into_iter().next();
@@ -92,7 +94,7 @@ pub fn lock(tx: &mut Tx<'_>, calendar: &Calendar, visit: &Visit) -> storage::Res
     store::lock_days(tx, &days.into_iter().map(|day| (calendar.id, day)).collect())
 }
 
-/// The plans of a range of dates, both included.
+/// The plans of a range of dates, both included, with the closures of the Comune as they are now.
 ///
 /// # Errors
 /// When the database fails.
@@ -105,6 +107,8 @@ pub fn day_plans(
 ) -> storage::Result<Vec<(Date, DayPlan)>> {
     let rules = store::rules(tx, calendar.id)?;
     let exceptions = store::exceptions(tx, calendar.id, from, to)?;
+    let holidays =
+        &if calendar.closed_on_holidays { directory::with_closures(tx, holidays, from, to)? } else { holidays.clone() };
     let dates = from.series(jiff::Span::new().days(1)).take_while(|date| *date <= to);
     Ok(dates.map(|date| (date, DayPlan::of(calendar, &rules, &exceptions, holidays, date))).collect())
 }

@@ -1,6 +1,9 @@
 //! Calendars of counters: when they are open, and what of it is free.
 
+pub mod admin;
 pub mod claim;
+pub mod closures;
+pub mod conflicts;
 pub mod model;
 pub mod occupancy;
 pub mod routes;
@@ -9,5 +12,6 @@ pub mod ticks;
 pub mod timetable;
 #[cfg(test)]
 mod timetable_properties;
+pub mod views;
 
 pub use model::{Calendar, CalendarId, ExceptionKind, OpeningException, OpeningRule};

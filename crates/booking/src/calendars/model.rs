@@ -34,6 +34,11 @@ pub struct Calendar {
     pub version: i64,
 }
 
+/// The identifier of weekly hours.
+pub type RuleId = Id<OpeningRule>;
+/// The identifier of an exception.
+pub type ExceptionId = Id<OpeningException>;
+
 /// Weekly hours: on this weekday, from this time to that, with so many counters.
 #[derive(Debug, Clone, PartialEq, Eq, diesel::Queryable)]
 pub struct OpeningRule {
@@ -57,6 +62,8 @@ pub struct OpeningRule {
     pub capacity: i64,
     /// Counters besides, which only the office itself may fill.
     pub internal_capacity: i64,
+    /// Counts changes.
+    pub version: i64,
 }
 
 storage::text_enum! {
@@ -90,6 +97,8 @@ pub struct OpeningException {
     pub capacity: Option<i64>,
     /// What people are told, if anything.
     pub reason: Option<Localized>,
+    /// Counts changes.
+    pub version: i64,
 }
 
 #[cfg(test)]
@@ -147,6 +156,7 @@ pub(super) mod samples {
             every_n_weeks: 1,
             capacity: 1,
             internal_capacity: 0,
+            version: 1,
         }
     }
 
@@ -161,6 +171,7 @@ pub(super) mod samples {
             ends_at: hours.map(|(_, until)| until),
             capacity: None,
             reason: None,
+            version: 1,
         }
     }
 }

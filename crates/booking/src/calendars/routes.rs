@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use actix_web::{get, web::Data};
 use jiff::{SignedDuration, civil::Date};
-use kernel::{Id, Lang, Page, civil};
+use kernel::{Page, civil};
 use platform::{
     access::Caller,
     directory::OfficeId,
@@ -16,63 +16,16 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    claim,
-    model::{Calendar, CalendarId, ExceptionKind, OpeningException, OpeningRule},
+    admin, claim, closures,
+    model::{Calendar, CalendarId},
     occupancy::Slot,
     store,
+    views::{self, CalendarView, OpeningExceptionView, OpeningRuleView, SlotView},
 };
 use crate::{
     offers::{Offer, Terms},
     services::{AppointmentService, AppointmentServiceId, store as services},
 };
-
-/// A calendar of a counter.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Calendar, example = json!({
-    "id": "01980000-0000-7000-8000-000000000003", "office_id": "01980000-0000-7000-8000-000000000002",
-    "name": "Sportello 1 e 2", "slot_minutes": 20, "capacity": 2, "closed_on_holidays": true,
-    "lead_minutes": 60, "horizon_days": 60, "timezone": "Europe/Rome"
-}))]
-pub struct CalendarView {
-    /// Identifier.
-    pub id: CalendarId,
-    /// The office whose counters these are.
-    pub office_id: OfficeId,
-    /// Its name, in the language asked for.
-    #[schema(max_length = 200)]
-    pub name: String,
-    /// Distance between the starts offered, in minutes.
-    #[schema(minimum = 5, maximum = 1440)]
-    pub slot_minutes: i64,
-    /// Counters that work in parallel, where an opening rule does not say otherwise.
-    #[schema(minimum = 0, maximum = 1000)]
-    pub capacity: i64,
-    /// Whether the weekly hours are void on holidays.
-    pub closed_on_holidays: bool,
-    /// Notice needed, in minutes.
-    #[schema(minimum = 0, maximum = 525600)]
-    pub lead_minutes: i64,
-    /// How far ahead one may book, in days.
-    #[schema(minimum = 0, maximum = 3650)]
-    pub horizon_days: i64,
-    /// The clock its hours are read on (IANA).
-    #[schema(max_length = 50)]
-    pub timezone: &'static str,
-}
-
-fn view(calendar: &Calendar, lang: Lang) -> CalendarView {
-    CalendarView {
-        id: calendar.id,
-        office_id: calendar.office_id,
-        name: calendar.name.text(lang).to_owned(),
-        slot_minutes: calendar.slot_minutes,
-        capacity: calendar.capacity,
-        closed_on_holidays: calendar.closed_on_holidays,
-        lead_minutes: calendar.lead_minutes,
-        horizon_days: calendar.horizon_days,
-        timezone: "Europe/Rome",
-    }
-}
 
 /// Which calendars.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -101,7 +54,7 @@ async fn list_calendars(caller: Caller, lang: Language, query: Params<CalendarQu
     let page = paging::<CalendarId>(query.limit, query.after.as_deref())?;
     let office = query.office_id;
     let rows = db.read(&caller, move |tx| store::calendars(tx, office, &page)).await?;
-    Reply::page(Page::cut(rows, &page, |calendar| calendar.id).map(|calendar| view(&calendar, lang.0)))
+    Reply::page(Page::cut(rows, &page, |calendar| calendar.id).map(|calendar| views::calendar(&calendar, lang.0)))
 }
 
 /// One calendar
@@ -109,47 +62,14 @@ async fn list_calendars(caller: Caller, lang: Language, query: Params<CalendarQu
 /// Slot length, parallel counters, notice and horizon.
 #[utoipa::path(tag = "calendars", security(()),
     params(("calendar_id" = CalendarId, Path, description = "The calendar")), responses(
-    (status = 200, description = "The calendar", body = CalendarView),
+    (status = 200, description = "The calendar. `ETag` is set.", body = CalendarView),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/calendars/{calendar_id}")]
 async fn show_calendar(caller: Caller, lang: Language, id: IdPath<Calendar>, db: Data<Db>) -> Answer {
     let calendar = db.read(&caller, move |tx| find(tx, id.0)).await?;
-    Reply::ok(view(&calendar, lang.0))
+    views::calendar_reply(&calendar, lang.0)
 }
-
-/// Weekly hours.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = OpeningRule, example = json!({
-    "id": "01980000-0000-7000-8000-000000000004", "weekday": 1, "starts_at": "09:00:00", "ends_at": "12:30:00",
-    "valid_from": "2026-01-01", "valid_until": null, "every_n_weeks": 1, "capacity": 2
-}))]
-pub struct OpeningRuleView {
-    /// Identifier.
-    pub id: RuleId,
-    /// Day of the week, ISO 8601: 1 is Monday, 7 is Sunday.
-    #[schema(minimum = 1, maximum = 7)]
-    pub weekday: i64,
-    /// Opens, on the clocks of Europe/Rome.
-    #[schema(value_type = String, max_length = 8, pattern = "^\\d{2}:\\d{2}:\\d{2}$")]
-    pub starts_at: jiff::civil::Time,
-    /// Closes, on the clocks of Europe/Rome.
-    #[schema(value_type = String, max_length = 8, pattern = "^\\d{2}:\\d{2}:\\d{2}$")]
-    pub ends_at: jiff::civil::Time,
-    /// The first date on which the rule holds.
-    pub valid_from: Date,
-    /// The last date on which it holds; without one it holds until it is changed.
-    pub valid_until: Option<Date>,
-    /// 1 is every week, 2 every other week, counted in ISO weeks from the one of `valid_from`.
-    #[schema(minimum = 1, maximum = 52)]
-    pub every_n_weeks: i64,
-    /// Counters in parallel; rules that overlap add theirs.
-    #[schema(minimum = 0, maximum = 1000)]
-    pub capacity: i64,
-}
-
-type RuleId = Id<OpeningRule>;
-type ExceptionId = Id<OpeningException>;
 
 /// Weekly hours of a calendar
 ///
@@ -167,44 +87,7 @@ async fn list_opening_rules(caller: Caller, id: IdPath<Calendar>, db: Data<Db>) 
             store::rules(tx, id.0)
         })
         .await?;
-    let view = |rule: OpeningRule| OpeningRuleView {
-        id: rule.id,
-        weekday: rule.weekday,
-        starts_at: rule.starts_at,
-        ends_at: rule.ends_at,
-        valid_from: rule.valid_from,
-        valid_until: rule.valid_until,
-        every_n_weeks: rule.every_n_weeks,
-        capacity: rule.capacity,
-    };
-    Reply::page(Page::whole(rules.into_iter().map(view).collect()))
-}
-
-/// A date, or some of its hours, that differ from the weekly hours.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = OpeningException, example = json!({
-    "id": "01980000-0000-7000-8000-000000000005", "date": "2026-12-24", "kind": "closed",
-    "starts_at": null, "ends_at": null, "capacity": null, "reason": "Chiusura prefestiva"
-}))]
-pub struct OpeningExceptionView {
-    /// Identifier.
-    pub id: ExceptionId,
-    /// The date that differs.
-    pub date: Date,
-    /// In which way.
-    pub kind: ExceptionKind,
-    /// From this time of Europe/Rome; without one, from the beginning of the day.
-    #[schema(value_type = Option<String>, max_length = 8, pattern = "^\\d{2}:\\d{2}:\\d{2}$")]
-    pub starts_at: Option<jiff::civil::Time>,
-    /// To this time of Europe/Rome; without one, to the end of the day.
-    #[schema(value_type = Option<String>, max_length = 8, pattern = "^\\d{2}:\\d{2}:\\d{2}$")]
-    pub ends_at: Option<jiff::civil::Time>,
-    /// Counters in parallel, for `open` and `capacity`; without one, the calendar's own.
-    #[schema(minimum = 0, maximum = 1000)]
-    pub capacity: Option<i64>,
-    /// What people are told, in the language asked for.
-    #[schema(max_length = 500)]
-    pub reason: Option<String>,
+    Reply::page(Page::whole(rules.into_iter().map(OpeningRuleView::from).collect()))
 }
 
 /// Which dates.
@@ -242,16 +125,7 @@ async fn list_opening_exceptions(
             store::exceptions(tx, id.0, from, to)
         })
         .await?;
-    let view = |exception: OpeningException| OpeningExceptionView {
-        id: exception.id,
-        date: exception.date,
-        kind: exception.kind,
-        starts_at: exception.starts_at,
-        ends_at: exception.ends_at,
-        capacity: exception.capacity,
-        reason: exception.reason.map(|text| text.text(lang.0).to_owned()),
-    };
-    Reply::page(Page::whole(exceptions.into_iter().map(view).collect()))
+    Reply::page(Page::whole(exceptions.into_iter().map(|exception| views::exception(exception, lang.0)).collect()))
 }
 
 /// For what, for how many, and on which dates.
@@ -325,29 +199,6 @@ pub struct SlotQuery {
     pub persons: Option<i64>,
 }
 
-/// A time at which a visit can start.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Slot, example = json!({
-    "starts_at": "2026-12-02T09:00:00+01:00", "ends_at": "2026-12-02T09:20:00+01:00", "free": 2
-}))]
-pub struct SlotView {
-    /// When the visit would start.
-    #[serde(with = "civil::rfc3339")]
-    pub starts_at: jiff::Timestamp,
-    /// When it would end.
-    #[serde(with = "civil::rfc3339")]
-    pub ends_at: jiff::Timestamp,
-    /// How many more such visits could start then; 0: taken.
-    #[schema(minimum = 0, maximum = 1000)]
-    pub free: i64,
-}
-
-impl From<Slot> for SlotView {
-    fn from(slot: Slot) -> Self {
-        Self { starts_at: slot.starts_at, ends_at: slot.ends_at, free: slot.free }
-    }
-}
-
 /// Times of a date
 ///
 /// Every time at which a visit for this service could start on that date, taken ones included
@@ -400,7 +251,10 @@ fn of_query(mut problem: kernel::Problem) -> kernel::Problem {
 }
 
 /// The calendar, or the refusal of a path that names none.
-fn find(tx: &mut Tx<'_>, id: CalendarId) -> storage::Result<Calendar> {
+///
+/// # Errors
+/// `not-found`, or when the database fails.
+pub(super) fn find(tx: &mut Tx<'_>, id: CalendarId) -> storage::Result<Calendar> {
     Ok(store::calendar(tx, id)?.ok_or_else(not_found)?)
 }
 
@@ -435,4 +289,6 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(list_opening_exceptions)
         .service(list_availabilities)
         .service(list_slots);
+    admin::routes(cfg);
+    closures::routes(cfg);
 }

@@ -10,7 +10,7 @@ use jiff::{Timestamp, civil::Date};
 use kernel::{Id, Localized, PageRequest};
 use platform::directory::OfficeId;
 use storage::{
-    Json, MultiBackend, Tx, both,
+    DbError, Json, MultiBackend, Tx, both,
     types::{At, CivilDate, Day, Hour, Key, Uid},
 };
 
@@ -112,6 +112,7 @@ pub fn insert_rule(tx: &mut Tx<'_>, rule: &OpeningRule) -> storage::Result<()> {
             r::every_n_weeks.eq(rule.every_n_weeks),
             r::capacity.eq(rule.capacity),
             r::internal_capacity.eq(rule.internal_capacity),
+            r::version.eq(rule.version),
         ))
         .execute(tx.conn())?;
     Ok(())
@@ -134,6 +135,7 @@ pub fn insert_exception(tx: &mut Tx<'_>, exception: &OpeningException) -> storag
             e::ends_at.eq(exception.ends_at.map(Hour)),
             e::capacity.eq(exception.capacity),
             e::reason.eq(exception.reason.clone().map(Json)),
+            e::version.eq(exception.version),
         ))
         .execute(tx.conn())?;
     Ok(())
@@ -197,6 +199,7 @@ pub fn rules(tx: &mut Tx<'_>, calendar: CalendarId) -> storage::Result<Vec<Openi
             r::every_n_weeks,
             r::capacity,
             r::internal_capacity,
+            r::version,
         ))
         .load(tx.conn())?)
 }
@@ -221,6 +224,7 @@ pub fn exceptions(
         Option<jiff::civil::Time>,
         Option<i64>,
         Option<Json<Localized>>,
+        i64,
     );
     let rows: Vec<Row> = e::table
         .filter(e::tenant_id.eq(Key(tx.tenant())))
@@ -228,11 +232,11 @@ pub fn exceptions(
         .filter(e::date.ge(Day(from)))
         .filter(e::date.le(Day(to)))
         .order((e::date, e::id))
-        .select((e::id, e::calendar_id, e::date, e::kind, e::starts_at, e::ends_at, e::capacity, e::reason))
+        .select((e::id, e::calendar_id, e::date, e::kind, e::starts_at, e::ends_at, e::capacity, e::reason, e::version))
         .load(tx.conn())?;
     Ok(rows
         .into_iter()
-        .map(|(id, calendar_id, date, kind, starts_at, ends_at, capacity, reason)| OpeningException {
+        .map(|(id, calendar_id, date, kind, starts_at, ends_at, capacity, reason, version)| OpeningException {
             id,
             calendar_id,
             date,
@@ -241,8 +245,47 @@ pub fn exceptions(
             ends_at,
             capacity,
             reason: reason.map(|json| json.0),
+            version,
         })
         .collect())
+}
+
+/// Keeps the hours of a calendar as they are until the end of the transaction: whoever books decides by the
+/// hours there are when the booking lands, and whoever edits them waits. Those who book do not wait for one
+/// another. A calendar that changed since it was read is read again.
+///
+/// # Errors
+/// When it has changed meanwhile, or the database fails.
+pub fn share_hours(tx: &mut Tx<'_>, calendar: &Calendar) -> storage::Result<()> {
+    if !tx.writes_beside_others() {
+        return Ok(());
+    }
+    let found: Vec<Version> = sql_query("SELECT version FROM calendars WHERE tenant_id = $1 AND id = $2 FOR SHARE")
+        .bind::<Uid, _>(Key(tx.tenant()))
+        .bind::<Uid, _>(Key(calendar.id))
+        .load(tx.conn())?;
+    if found.iter().any(|found| found.version == calendar.version) {
+        return Ok(());
+    }
+    Err(DbError::Retry("the calendar changed meanwhile".to_owned()).into())
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    version: i64,
+}
+
+/// Makes those who book at calendars that keep holidays, and those who edit these, wait until the end of the
+/// transaction.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_all_hours(tx: &mut Tx<'_>) -> storage::Result<()> {
+    use calendars as c;
+    let mine = c::table.filter(c::tenant_id.eq(Key(tx.tenant()))).filter(c::closed_on_holidays.eq(true));
+    diesel::update(mine).set(c::version.eq(c::version)).execute(tx.conn())?;
+    Ok(())
 }
 
 /// Locks days of calendars until the end of the transaction, so that claims of the same day follow

@@ -12,6 +12,8 @@ use super::model::Calendar;
 
 /// The longest day there is, that of the autumn clock change, in minutes.
 const LONGEST_DAY_MINUTES: i64 = 25 * 60;
+/// The longest visit there is, in minutes.
+pub const LONGEST_VISIT_MINUTES: i64 = LONGEST_DAY_MINUTES;
 
 /// The tick in which an instant lies.
 pub fn tick_of(instant: Timestamp, tick_minutes: i64) -> i64 {

@@ -1,7 +1,7 @@
 //! Services given at a counter, as stored and as served.
 
 use kernel::{Id, Lang, Localized};
-use platform::directory::{OfficeId, PlaceId};
+use platform::directory::{LocalizedName, LocalizedText, OfficeId, PlaceId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -64,8 +64,22 @@ impl AppointmentService {
             extra_person_minutes: self.extra_person_minutes,
             max_persons: self.max_persons,
             max_per_person: self.max_per_person,
+            buffer_before_minutes: self.buffer_before_minutes,
+            buffer_after_minutes: self.buffer_after_minutes,
             anonymous_allowed: self.anonymous_allowed,
+            version: self.version,
+            translations: None,
         }
+    }
+
+    /// What the API serves of it by itself.
+    pub fn whole(self, lang: Lang) -> AppointmentServiceView {
+        let texts = AppointmentServiceTexts {
+            name: self.name.clone().into(),
+            description: self.description.clone().map(Into::into),
+            required_documents: self.required_documents.iter().cloned().map(Into::into).collect(),
+        };
+        AppointmentServiceView { translations: Some(texts), ..self.view(lang) }
     }
 }
 
@@ -74,7 +88,11 @@ impl AppointmentService {
 #[schema(as = AppointmentService, example = json!({
     "id": "01980000-0000-7000-8000-000000000010", "slug": "carta-identita", "name": "Carta d'identità elettronica",
     "description": "Rilascio e rinnovo", "required_documents": ["Carta scaduta o in scadenza", "Una fototessera recente"],
-    "duration_minutes": 20, "extra_person_minutes": 15, "max_persons": 4, "max_per_person": 2, "anonymous_allowed": true
+    "duration_minutes": 20, "extra_person_minutes": 15, "max_persons": 4, "max_per_person": 2, "anonymous_allowed": true,
+    "buffer_before_minutes": 0, "buffer_after_minutes": 5, "version": 1, "translations": {
+        "name": { "it": "Carta d'identità elettronica", "en": "Electronic identity card", "de": null },
+        "description": { "it": "Rilascio e rinnovo", "en": null, "de": null }, "required_documents": []
+    }
 }))]
 pub struct AppointmentServiceView {
     /// Identifier.
@@ -103,8 +121,32 @@ pub struct AppointmentServiceView {
     /// Open appointments one person may have for it; absent: as many as they like.
     #[schema(minimum = 1, maximum = 1000)]
     pub max_per_person: Option<i64>,
+    /// Preparation before the visit, in minutes.
+    #[schema(minimum = 0, maximum = 1440)]
+    pub buffer_before_minutes: i64,
+    /// Clearing after it, in minutes.
+    #[schema(minimum = 0, maximum = 1440)]
+    pub buffer_after_minutes: i64,
     /// Whether it can be booked without signing in.
     pub anonymous_allowed: bool,
+    /// Counts changes; the number in the `ETag`.
+    #[schema(minimum = 1, maximum = 1000000)]
+    pub version: i64,
+    /// The texts in every language; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub translations: Option<AppointmentServiceTexts>,
+}
+
+/// The texts of a service.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AppointmentServiceTexts {
+    /// What people call it.
+    pub name: LocalizedName,
+    /// What it is for.
+    pub description: Option<LocalizedText>,
+    /// What to bring.
+    #[schema(max_items = 50)]
+    pub required_documents: Vec<LocalizedName>,
 }
 
 /// An office that gives a service, where it is, and the calendars to book there.

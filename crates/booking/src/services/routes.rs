@@ -11,6 +11,7 @@ use storage::Db;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
+    admin,
     model::{AppointmentService, AppointmentServiceId, AppointmentServiceView, CalendarReference, ServiceOffice},
     store,
 };
@@ -34,7 +35,7 @@ async fn list_appointment_services(caller: Caller, lang: Language, query: Params
 /// Duration, documents to bring, and whether it can be booked without signing in.
 #[utoipa::path(tag = "booking", security(()),
     params(("service_id" = AppointmentServiceId, Path, description = "The service")), responses(
-    (status = 200, description = "The service", body = AppointmentServiceView),
+    (status = 200, description = "The service. `ETag` is set.", body = AppointmentServiceView),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/appointment-services/{service_id}")]
@@ -45,7 +46,7 @@ async fn show_appointment_service(
     db: Data<Db>,
 ) -> Answer {
     let found = db.read(&caller, move |tx| store::service(tx, id.0)).await?.ok_or_else(not_found)?;
-    Reply::ok(found.view(lang.0))
+    admin::reply(found, lang.0)
 }
 
 /// Offices that give a service
@@ -88,4 +89,5 @@ async fn list_service_offices(caller: Caller, lang: Language, id: IdPath<Appoint
 /// Registers what this module serves.
 pub fn routes(cfg: &mut ServiceConfig<'_>) {
     cfg.service(list_appointment_services).service(show_appointment_service).service(list_service_offices);
+    admin::routes(cfg);
 }

@@ -2,13 +2,17 @@
 
 use diesel::prelude::*;
 use kernel::{Localized, PageRequest};
-use platform::directory::OfficeId;
-use storage::{Json, MultiBackend, Tx, types::Key};
+use platform::{changes::in_use, directory::OfficeId};
+use storage::{
+    DbError, Json, MultiBackend, Tx,
+    types::{At, Key},
+};
 
 use super::model::{AppointmentService, AppointmentServiceId};
 use crate::{
+    appointments::AppointmentState,
     calendars::CalendarId,
-    schema::{appointment_services, calendars, service_calendars},
+    schema::{appointment_services, appointments, calendars, holds, service_calendars},
 };
 
 type Row = (
@@ -96,11 +100,16 @@ pub fn insert(tx: &mut Tx<'_>, service: &AppointmentService) -> storage::Result<
 /// Says that a calendar gives a service.
 ///
 /// # Errors
-/// When either is unknown, the link is there already, or the database fails.
+/// When either is unknown, the link is there already (see [`give_again`]), or the database fails.
 pub fn link(tx: &mut Tx<'_>, service: AppointmentServiceId, calendar: CalendarId) -> storage::Result<()> {
     use service_calendars as l;
     diesel::insert_into(l::table)
-        .values((l::tenant_id.eq(Key(tx.tenant())), l::service_id.eq(Key(service)), l::calendar_id.eq(Key(calendar))))
+        .values((
+            l::tenant_id.eq(Key(tx.tenant())),
+            l::service_id.eq(Key(service)),
+            l::calendar_id.eq(Key(calendar)),
+            l::given.eq(true),
+        ))
         .execute(tx.conn())?;
     Ok(())
 }
@@ -159,6 +168,7 @@ pub fn is_given(tx: &mut Tx<'_>, service: AppointmentServiceId, calendar: Calend
         .filter(l::tenant_id.eq(Key(tx.tenant())))
         .filter(l::service_id.eq(Key(service)))
         .filter(l::calendar_id.eq(Key(calendar)))
+        .filter(l::given.eq(true))
         .select(l::service_id)
         .first(tx.conn())
         .optional()?;
@@ -178,7 +188,109 @@ pub fn calendars_of(
         .inner_join(calendars::table.on(calendars::tenant_id.eq(l::tenant_id).and(calendars::id.eq(l::calendar_id))))
         .filter(l::tenant_id.eq(Key(tx.tenant())))
         .filter(l::service_id.eq(Key(service)))
+        .filter(l::given.eq(true))
         .order(calendars::id)
         .select((calendars::id, calendars::office_id, calendars::name))
         .load(tx.conn())?)
+}
+
+/// Whether a change hit the version it was made from; if it did not, somebody was faster: it is decided again.
+fn hit(rows: usize) -> storage::Result<()> {
+    if rows == 1 { Ok(()) } else { Err(DbError::Retry("it changed meanwhile".to_owned()).into()) }
+}
+
+/// Saves a service as the version after the one it was read as.
+///
+/// # Errors
+/// When the slug is taken, somebody was faster or the database fails.
+pub fn save(tx: &mut Tx<'_>, service: &AppointmentService) -> storage::Result<()> {
+    use appointment_services as s;
+    let mine = s::table.filter(s::tenant_id.eq(Key(tx.tenant()))).filter(s::id.eq(Key(service.id)));
+    let changed = diesel::update(mine.filter(s::version.eq(service.version.saturating_sub(1))))
+        .set((
+            s::slug.eq(&service.slug),
+            s::name.eq(Json(service.name.clone())),
+            s::description.eq(service.description.clone().map(Json)),
+            s::required_documents.eq(Json(service.required_documents.clone())),
+            s::duration_minutes.eq(service.duration_minutes),
+            s::extra_person_minutes.eq(service.extra_person_minutes),
+            s::max_persons.eq(service.max_persons),
+            s::buffer_before_minutes.eq(service.buffer_before_minutes),
+            s::buffer_after_minutes.eq(service.buffer_after_minutes),
+            s::max_per_person.eq(service.max_per_person),
+            s::anonymous_allowed.eq(service.anonymous_allowed),
+            s::version.eq(service.version),
+        ))
+        .execute(tx.conn())?;
+    hit(changed)
+}
+
+/// Deletes a service in this version, and that calendars give it.
+///
+/// # Errors
+/// `in-use` when it is held or was ever booked; when somebody was faster or the database fails.
+pub fn delete(tx: &mut Tx<'_>, id: AppointmentServiceId, version: i64) -> storage::Result<()> {
+    use appointment_services as s;
+    let (tenant, key) = (Key(tx.tenant()), Key(id));
+    let (expired, links) = (holds::table.filter(holds::tenant_id.eq(tenant)), service_calendars::table);
+    let now = At(tx.now());
+    diesel::delete(expired.filter(holds::service_id.eq(key)).filter(holds::expires_at.le(now))).execute(tx.conn())?;
+    let links = links.filter(service_calendars::tenant_id.eq(tenant)).filter(service_calendars::service_id.eq(key));
+    diesel::delete(links).execute(tx.conn()).map_err(|error| in_use(error.into()))?;
+    let mine = s::table.filter(s::tenant_id.eq(tenant)).filter(s::id.eq(key));
+    let deleted = diesel::delete(mine.filter(s::version.eq(version))).execute(tx.conn());
+    hit(deleted.map_err(|error| in_use(error.into()))?)
+}
+
+/// Says that a calendar gives a service that it has given before. `false` when it never has.
+///
+/// # Errors
+/// When the database fails.
+pub fn give_again(tx: &mut Tx<'_>, service: AppointmentServiceId, calendar: CalendarId) -> storage::Result<bool> {
+    set_given(tx, service, calendar, true)
+}
+
+/// Says that a calendar no longer gives a service. What was booked there stays.
+///
+/// # Errors
+/// When the database fails.
+pub fn stop_giving(tx: &mut Tx<'_>, service: AppointmentServiceId, calendar: CalendarId) -> storage::Result<bool> {
+    set_given(tx, service, calendar, false)
+}
+
+fn set_given(
+    tx: &mut Tx<'_>,
+    service: AppointmentServiceId,
+    calendar: CalendarId,
+    given: bool,
+) -> storage::Result<bool> {
+    use service_calendars as l;
+    let mine = l::table.filter(l::tenant_id.eq(Key(tx.tenant()))).filter(l::service_id.eq(Key(service)));
+    let changed = diesel::update(mine.filter(l::calendar_id.eq(Key(calendar)))).set(l::given.eq(given));
+    Ok(changed.execute(tx.conn())? == 1)
+}
+
+/// Whether people still have an appointment for a service at a calendar, or hold a time there.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_awaited(tx: &mut Tx<'_>, service: AppointmentServiceId, calendar: CalendarId) -> storage::Result<bool> {
+    use appointments as a;
+    let (tenant, now) = (Key(tx.tenant()), At(tx.now()));
+    let booked: i64 = a::table
+        .filter(a::tenant_id.eq(tenant))
+        .filter(a::calendar_id.eq(Key(calendar)))
+        .filter(a::service_id.eq(Key(service)))
+        .filter(a::ends_at.gt(now))
+        .filter(a::state.eq_any(AppointmentState::OPEN))
+        .count()
+        .get_result(tx.conn())?;
+    let held: i64 = holds::table
+        .filter(holds::tenant_id.eq(tenant))
+        .filter(holds::calendar_id.eq(Key(calendar)))
+        .filter(holds::service_id.eq(Key(service)))
+        .filter(holds::expires_at.gt(now))
+        .count()
+        .get_result(tx.conn())?;
+    Ok(booked > 0 || held > 0)
 }

@@ -243,6 +243,7 @@ fn plant_calendars(
                     every_n_weeks: rule.every_n_weeks,
                     capacity: rule.capacity,
                     internal_capacity: 0,
+                    version: 1,
                 };
                 calendars::insert_rule(tx, &rule)?;
             }

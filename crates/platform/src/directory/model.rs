@@ -6,12 +6,16 @@ use serde::Serialize;
 use storage::{Json, TenantId};
 use utoipa::ToSchema;
 
-use crate::schema::{offices, places};
+use super::texts::{LocalizedName, LocalizedText};
+use crate::schema::{closures, offices, places};
 
 /// The identifier of an office.
 pub type OfficeId = Id<Office>;
 /// The identifier of a place.
 pub type PlaceId = Id<Place>;
+
+/// The identifier of a closure.
+pub type ClosureId = Id<Closure>;
 
 /// A building or other place the public can go to.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -65,11 +69,89 @@ pub struct Office {
     pub version: i64,
 }
 
+/// A day on which the whole Comune is closed, besides the holidays.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = closures)]
+pub struct Closure {
+    /// The Comune.
+    pub tenant_id: TenantId,
+    /// Identifier.
+    pub id: ClosureId,
+    /// The day.
+    pub date: jiff::civil::Date,
+    /// Why, for the public.
+    pub reason: Json<Localized>,
+    /// Counts changes.
+    pub version: i64,
+}
+
+/// A day on which the whole Comune is closed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Closure, example = json!({
+    "id": "01980000-0000-7000-8000-000000000006", "date": "2027-08-13", "reason": "Chiusura estiva", "version": 1,
+    "translations": { "reason": { "it": "Chiusura estiva", "en": "Summer closing", "de": null } }
+}))]
+pub struct ClosureView {
+    /// Identifier.
+    pub id: ClosureId,
+    /// The day.
+    pub date: jiff::civil::Date,
+    /// Why, in the language asked for.
+    #[schema(max_length = 200)]
+    pub reason: String,
+    /// Counts changes; the number in the `ETag`.
+    #[schema(minimum = 1, maximum = 1000000)]
+    pub version: i64,
+    /// The texts in every language; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub translations: Option<ClosureTexts>,
+}
+
+/// The texts of a closure.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClosureTexts {
+    /// Why.
+    pub reason: LocalizedName,
+}
+
+impl Closure {
+    /// What the API serves of it in lists.
+    pub fn view(self, lang: Lang) -> ClosureView {
+        let Self { tenant_id: _, id, date, reason, version } = self;
+        ClosureView { id, date, reason: reason.0.text(lang).to_owned(), version, translations: None }
+    }
+
+    /// What the API serves of it by itself.
+    pub fn whole(self, lang: Lang) -> ClosureView {
+        let texts = ClosureTexts { reason: self.reason.0.clone().into() };
+        ClosureView { translations: Some(texts), ..self.view(lang) }
+    }
+}
+
+/// The texts of a place.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlaceTexts {
+    /// What people call it.
+    pub name: LocalizedName,
+    /// How it can be reached by people with disabilities.
+    pub accessibility: Option<LocalizedText>,
+}
+
+/// The texts of an office.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OfficeTexts {
+    /// What people call it.
+    pub name: LocalizedName,
+    /// What it does.
+    pub description: Option<LocalizedText>,
+}
+
 /// A place the public can go to.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Place, example = json!({
     "id": "01980000-0000-7000-8000-000000000001", "name": "Palazzo comunale", "address": "Piazza del Municipio 1",
-    "postal_code": "56043", "locality": "Bugliano", "latitude": 43.512345, "longitude": 10.612345, "accessibility": "Ingresso senza gradini"
+    "postal_code": "56043", "locality": "Bugliano", "latitude": 43.512345, "longitude": 10.612345, "accessibility": "Ingresso senza gradini",
+    "version": 1, "translations": { "name": { "it": "Palazzo comunale", "en": "Town hall", "de": null }, "accessibility": { "it": "Ingresso senza gradini", "en": null, "de": null } }
 }))]
 pub struct PlaceView {
     /// Identifier.
@@ -93,8 +175,14 @@ pub struct PlaceView {
     #[schema(minimum = -180, maximum = 180)]
     pub longitude: Option<f64>,
     /// How it can be reached by people with disabilities.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 2000)]
     pub accessibility: Option<String>,
+    /// Counts changes; the number in the `ETag`.
+    #[schema(minimum = 1, maximum = 1000000)]
+    pub version: i64,
+    /// The texts in every language; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub translations: Option<PlaceTexts>,
 }
 
 /// An office of the Comune.
@@ -102,7 +190,8 @@ pub struct PlaceView {
 #[schema(as = Office, example = json!({
     "id": "01980000-0000-7000-8000-000000000002", "slug": "anagrafe", "name": "Ufficio anagrafe",
     "description": "Residenza, carta d'identità, certificati", "place_id": "01980000-0000-7000-8000-000000000001",
-    "email": "anagrafe@comune.bugliano.example", "phone": "+390500000001", "central": false
+    "email": "anagrafe@comune.bugliano.example", "phone": "+390500000001", "central": false,
+    "version": 1, "translations": { "name": { "it": "Ufficio anagrafe", "en": "Registry office", "de": null }, "description": null }
 }))]
 pub struct OfficeView {
     /// Identifier.
@@ -126,6 +215,12 @@ pub struct OfficeView {
     pub phone: Option<String>,
     /// Whether it is the URP, which answers for every office.
     pub central: bool,
+    /// Counts changes; the number in the `ETag`.
+    #[schema(minimum = 1, maximum = 1000000)]
+    pub version: i64,
+    /// The texts in every language; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub translations: Option<OfficeTexts>,
 }
 
 impl Place {
@@ -140,7 +235,18 @@ impl Place {
             latitude: self.latitude_e6.map(degrees),
             longitude: self.longitude_e6.map(degrees),
             accessibility: self.accessibility.map(|text| text.0.text(lang).to_owned()),
+            version: self.version,
+            translations: None,
         }
+    }
+
+    /// What the API serves of it by itself.
+    pub fn whole(self, lang: Lang) -> PlaceView {
+        let texts = PlaceTexts {
+            name: self.name.0.clone().into(),
+            accessibility: self.accessibility.clone().map(|text| text.0.into()),
+        };
+        PlaceView { translations: Some(texts), ..self.view(lang) }
     }
 }
 
@@ -156,11 +262,22 @@ impl Office {
             email: self.email,
             phone: self.phone,
             central: self.central,
+            version: self.version,
+            translations: None,
         }
+    }
+
+    /// What the API serves of it by itself.
+    pub fn whole(self, lang: Lang) -> OfficeView {
+        let texts = OfficeTexts {
+            name: self.name.0.clone().into(),
+            description: self.description.clone().map(|text| text.0.into()),
+        };
+        OfficeView { translations: Some(texts), ..self.view(lang) }
     }
 }
 
 /// Millionths of a degree never exceed 180,000,000 (a CHECK holds them), which `i32` and `f64` hold exactly.
-fn degrees(millionths: i64) -> f64 {
+pub(super) fn degrees(millionths: i64) -> f64 {
     f64::from(i32::try_from(millionths).unwrap_or(0)) / 1_000_000.0
 }

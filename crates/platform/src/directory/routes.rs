@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
+    admin,
     model::{Office, OfficeId, OfficeView, Place, PlaceId, PlaceView},
     store,
 };
@@ -48,13 +49,13 @@ async fn list_offices(caller: Caller, lang: Language, query: Params<PageQuery>, 
 /// Name, contacts and place of an office.
 #[utoipa::path(tag = "directory", security(()),
     params(("office_id" = OfficeId, Path, description = "The office")), responses(
-    (status = 200, description = "The office", body = OfficeView),
+    (status = 200, description = "The office. `ETag` is set.", body = OfficeView),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/offices/{office_id}")]
 async fn show_office(caller: Caller, lang: Language, id: IdPath<Office>, db: Data<Db>) -> Answer {
     let office = db.read(&caller, move |tx| store::office(tx, id.0)).await?.ok_or_else(not_found)?;
-    Reply::ok(office.view(lang.0))
+    admin::office_reply(office, lang)
 }
 
 /// Places of the Comune
@@ -76,13 +77,13 @@ async fn list_places(caller: Caller, lang: Language, query: Params<PageQuery>, d
 /// Address, position and accessibility of a place.
 #[utoipa::path(tag = "directory", security(()),
     params(("place_id" = PlaceId, Path, description = "The place")), responses(
-    (status = 200, description = "The place", body = PlaceView),
+    (status = 200, description = "The place. `ETag` is set.", body = PlaceView),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/places/{place_id}")]
 async fn show_place(caller: Caller, lang: Language, id: IdPath<Place>, db: Data<Db>) -> Answer {
     let place = db.read(&caller, move |tx| store::place(tx, id.0)).await?.ok_or_else(not_found)?;
-    Reply::ok(place.view(lang.0))
+    admin::place_reply(place, lang)
 }
 
 /// Which year's holidays.
@@ -95,7 +96,7 @@ pub struct HolidayQuery {
     pub year: Option<i16>,
 }
 
-/// A day on which offices are closed by law.
+/// A day on which offices are closed, by law or because the Comune has decided so.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Holiday, example = json!({ "date": "2027-06-02", "name": "Festa della Repubblica" }))]
 pub struct HolidayView {
@@ -108,7 +109,8 @@ pub struct HolidayView {
 
 /// Holidays of the Comune
 ///
-/// National holidays (law 260/1949 and later, with 4 October from 2026) and the patron saint's day.
+/// National holidays (law 260/1949 and later, with 4 October from 2026), the patron saint's day, and the days
+/// on which the Comune has decided to be closed.
 #[utoipa::path(tag = "directory", params(HolidayQuery), security(()), responses(
     (status = 200, description = "The year's holidays, in order", body = Page<HolidayView>),
     (status = 422, description = "`invalid-query`", body = ProblemBody, content_type = "application/problem+json"),
@@ -119,7 +121,12 @@ async fn list_holidays(caller: Caller, lang: Language, query: Params<HolidayQuer
     if !(1900..=2200).contains(&year) {
         return Err(crate::http::bad_query("year", "out-of-range", "a year from 1900 to 2200").into());
     }
-    let days = caller.tenant.holidays().of_year(year);
+    let holidays = caller.tenant.holidays();
+    let whole_year = (jiff::civil::date(year, 1, 1), jiff::civil::date(year, 12, 31));
+    let days = db
+        .read(&caller, move |tx| store::with_closures(tx, &holidays, whole_year.0, whole_year.1))
+        .await?
+        .of_year(year);
     let view = |day: kernel::holidays::Holiday| HolidayView { date: day.date, name: day.name.text(lang.0).to_owned() };
     Reply::page(Page::whole(days.into_iter().map(view).collect()))
 }
@@ -127,4 +134,5 @@ async fn list_holidays(caller: Caller, lang: Language, query: Params<HolidayQuer
 /// Registers what this module serves.
 pub fn routes(cfg: &mut ServiceConfig<'_>) {
     cfg.service(list_offices).service(show_office).service(list_places).service(show_place).service(list_holidays);
+    admin::routes(cfg);
 }

@@ -38,21 +38,9 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let limit = req.app_data::<Data<MaxBody>>().map_or(1_048_576, |max| max.0);
-        let is_json = is_json(req);
-        let mut payload = payload.take();
+        let bytes = read(req, payload, "application/json");
         Box::pin(async move {
-            if !is_json {
-                return Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE).detail("the body must be application/json").into());
-            }
-            let mut bytes = Vec::new();
-            while let Some(chunk) = payload.next().await {
-                let chunk = chunk.map_err(|_broken_off| Problem::new(&MALFORMED_BODY).detail("the body broke off"))?;
-                if bytes.len().saturating_add(chunk.len()) > limit {
-                    return Err(Problem::new(&PAYLOAD_TOO_LARGE).detail(format!("at most {limit} bytes")).into());
-                }
-                bytes.extend_from_slice(&chunk);
-            }
+            let bytes = bytes.await?;
             let value = parse::<T>(&bytes)?;
             value.validate().map_err(|errors| validation_problem(&errors))?;
             let digest = hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &bytes));
@@ -61,13 +49,38 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
     }
 }
 
-fn is_json(req: &HttpRequest) -> bool {
-    let Some(value) = req.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return false };
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json"
+/// Reads a body of this media type, up to the limit.
+pub(super) fn read(
+    req: &HttpRequest,
+    payload: &mut Payload,
+    media_type: &'static str,
+) -> impl Future<Output = Result<Vec<u8>, Problem>> + use<> {
+    let limit = req.app_data::<Data<MaxBody>>().map_or(1_048_576, |max| max.0);
+    let is_of_type = is_of_type(req, media_type);
+    let mut payload = payload.take();
+    async move {
+        if !is_of_type {
+            return Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE).detail(format!("the body must be {media_type}")));
+        }
+        let mut bytes = Vec::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_broken_off| Problem::new(&MALFORMED_BODY).detail("the body broke off"))?;
+            if bytes.len().saturating_add(chunk.len()) > limit {
+                return Err(Problem::new(&PAYLOAD_TOO_LARGE).detail(format!("at most {limit} bytes")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn is_of_type(req: &HttpRequest, media_type: &str) -> bool {
+    let Some(value) = req.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()) else { return false };
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == media_type
+}
+
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let malformed = |error: &serde_json::Error| {
         Problem::new(&MALFORMED_BODY).detail(format!("line {}, column {}", error.line(), error.column()))
     };
@@ -141,7 +154,7 @@ fn without_values(message: &str) -> String {
     )
 }
 
-fn validation_problem(errors: &ValidationErrors) -> Problem {
+pub(super) fn validation_problem(errors: &ValidationErrors) -> Problem {
     let mut problem = Problem::new(&INVALID_BODY);
     collect(errors, "", &mut problem);
     problem.errors.sort_by(|a, b| a.pointer.cmp(&b.pointer));

@@ -2,12 +2,15 @@
 
 mod body;
 mod params;
+mod patch;
 mod refusal;
 mod reply;
 
 pub use body::{Body, MaxBody};
 pub use params::{
-    IdPair, IdPath, IdempotencyKey, IfMatch, Language, MaybeIdempotencyKey, Params, bad_query, paging, sane_date,
+    IdPair, IdPath, IdempotencyKey, IdempotencyKeyHeader, IfMatch, IfMatchHeader, Language, MaybeIdempotencyKey,
+    Params, bad_query, paging, sane_date,
 };
+pub use patch::MergePatch;
 pub use refusal::{ProblemBody, Refused, not_found, problem_response};
 pub use reply::{Answer, NextPage, Reply, Written};

@@ -9,6 +9,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use jiff::civil::Date;
 use kernel::{Cursor, Id, Lang, PageRequest, Problem, page};
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::{Refused, body::field_problem, not_found};
 use crate::problems::{
@@ -45,6 +46,24 @@ impl<A: 'static, B: 'static> FromRequest for IdPair<A, B> {
         };
         ready(pair.map(|(outer, inner)| Self(outer, inner)).ok_or_else(|| not_found().into()))
     }
+}
+
+/// How the contract describes an `Idempotency-Key` that may be left out.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IdempotencyKeyHeader {
+    /// A random key, the same on every retry; at least 16 characters from callers who have not signed in.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
+    pub idempotency_key: Option<String>,
+}
+
+/// How the contract describes an `If-Match` that everybody must send.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfMatchHeader {
+    /// The `ETag` of the version to change.
+    #[param(rename = "If-Match", max_length = 100)]
+    pub if_match: String,
 }
 
 /// A query string, read whole: an unknown parameter is refused, like an unknown field.

@@ -14,7 +14,19 @@ both_databases!(
 );
 
 /// Reasons for which a value of the right form is refused all the same.
-const OF_CONTENT: &[&str] = &["unknown-reference", "unknown-cursor", "before-from", "too-far", "not-given"];
+const OF_CONTENT: &[&str] = &[
+    "unknown-reference",
+    "unknown-cursor",
+    "before-from",
+    "too-far",
+    "not-given",
+    // What fits a schema may not fit the rest of what is administered.
+    "taken",
+    "incomplete",
+    "not-a-multiple",
+    "not-after",
+    "too-many",
+];
 
 /// Members with a rule that no schema can say, and the rule.
 const CHECKED_FURTHER: &[(&str, &str)] = &[("/applicant/tax_code", "its last character confirms the others")];

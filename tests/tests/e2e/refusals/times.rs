@@ -85,6 +85,7 @@ async fn closed(server: &Server, world: &World, refused: &mut Refusals) {
                 ends_at: None,
                 capacity: None,
                 reason: Some(Localized::italian("Chiusura straordinaria")),
+                version: 1,
             };
             calendars::insert_exception(tx, &exception)
         })
