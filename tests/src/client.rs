@@ -88,8 +88,7 @@ impl Client {
 
     /// `PATCH path` with a merge patch (RFC 7396).
     pub fn patch(&self, path: &str, body: impl Into<Value>) -> Call {
-        let body = body.into().to_string();
-        self.call(Method::PATCH, path).header(CONTENT_TYPE.as_str(), "application/merge-patch+json").body(body)
+        self.call(Method::PATCH, path).merge_patch(&body.into())
     }
 
     /// Any other request.
@@ -143,6 +142,11 @@ impl Call {
     pub fn json(mut self, body: &Value) -> Self {
         self.request = self.request.json(body);
         self
+    }
+
+    /// Makes `body` the body, as a merge patch (RFC 7396).
+    pub fn merge_patch(self, body: &Value) -> Self {
+        self.header(CONTENT_TYPE.as_str(), "application/merge-patch+json").body(body.to_string())
     }
 
     /// Makes `body` the body, whatever it is.

@@ -26,7 +26,7 @@ use crate::{
     middleware::{
         catch_panics,
         compression::{around_compression, choose_compression},
-        head_as_get,
+        cors, head_as_get,
         limits::{Limits, count_address, count_caller},
         speak_problems,
     },
@@ -90,5 +90,6 @@ pub(crate) fn build(
         .wrap(from_fn(speak_problems))
         .wrap(from_fn(openapi::deprecations::announce))
         .wrap(from_fn(measure))
+        .wrap(from_fn(cors))
         .wrap(TracingLogger::<RequestSpan>::new())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod compression;
+mod cors;
 pub(crate) mod limits;
 
 use std::panic::AssertUnwindSafe;
@@ -22,6 +23,7 @@ use platform::{
 use storage::problems::INTERNAL_ERROR;
 use tracing_actix_web::RequestId;
 
+pub(crate) use self::cors::cors;
 use self::limits::Standing;
 
 /// Tells every refusal as problem+json in the reader's language with the request's id, also those of

@@ -2,6 +2,7 @@
 //!
 //! * [`tenants`]: the Comuni; [`directory`]: their offices and places
 //! * [`access`]: who is calling (tokens, keys, staff) and what they may do (one [`access::policy`])
+//! * [`settings`]: what a Comune sets for itself; [`audit`]: who changed what
 //! * [`idempotency`]: one effect per `Idempotency-Key`; [`outbox`]: events in the transaction that causes them
 //! * [`audit`]: who changed what, chained; [`changes`]: what a change of something administered leaves behind
 //! * [`http`]: bodies, queries, problems, replies; [`ports`]: the traits behind which the outside is
@@ -16,6 +17,16 @@ pub mod outbox;
 pub mod ports;
 pub mod problems;
 pub mod schema;
+pub mod settings;
 pub mod tenants;
 
-pub use directory::routes::routes;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+/// Registers what this crate serves.
+pub fn routes(cfg: &mut ServiceConfig<'_>) {
+    directory::routes::routes(cfg);
+    access::me::routes(cfg);
+    access::staff::routes::routes(cfg);
+    audit::routes::routes(cfg);
+    settings::routes::routes(cfg);
+}

@@ -57,6 +57,14 @@ kernel::problems! {
         it: "In uso", en: "In use", de: "In Verwendung",
         about: "Something else needs it: appointments booked or held, calendars of an office, offices at a place, people or keys of an office. Nothing was deleted; end or move those first.",
     }
+    ALREADY_ENROLLED = 409 "already-enrolled" {
+        it: "Persona già abilitata", en: "Already enrolled", de: "Bereits eingetragen",
+        about: "Somebody with this subject of this identity provider is on the staff already, perhaps disabled. Change that entry.",
+    }
+    LAST_ADMIN = 409 "last-admin" {
+        it: "Ultimo amministratore", en: "The last admin", de: "Letzter Administrator",
+        about: "Nobody would be left to administer the Comune. Make somebody else an admin first.",
+    }
     IDEMPOTENCY_KEY_REQUIRED = 400 "idempotency-key-required" {
         it: "Manca Idempotency-Key", en: "Idempotency-Key is missing", de: "Idempotency-Key fehlt",
         about: "This call creates something that must not be created twice: send an `Idempotency-Key` (1 to 255 visible ASCII characters, best a random UUID) and repeat the same key on every retry.",

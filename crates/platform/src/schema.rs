@@ -78,6 +78,7 @@ diesel::table! {
         role -> Text,
         disabled_at -> Nullable<Instant>,
         created_at -> Instant,
+        version -> BigInt,
     }
 }
 

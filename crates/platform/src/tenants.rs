@@ -15,7 +15,11 @@ use storage::{
     types::{At, Key},
 };
 
-use crate::{problems::NOT_FOUND, schema::tenants};
+use crate::{
+    problems::NOT_FOUND,
+    schema::tenants,
+    settings::{TenantSettings, store as settings},
+};
 
 /// Slugs that the server keeps for itself.
 pub const RESERVED_SLUGS: &[&str] = &["platform", "health", "docs", "metrics", "problems", "openapi"];
@@ -105,6 +109,32 @@ pub fn insert(tx: &mut Tx<'_>, tenant: &Tenant) -> storage::Result<()> {
     Ok(())
 }
 
+/// Changes what a Comune is called and its patron saint's day.
+///
+/// # Errors
+/// When the database fails.
+pub fn update(tx: &mut Tx<'_>, tenant: &Tenant) -> storage::Result<()> {
+    use tenants as t;
+    diesel::update(t::table.filter(t::tenant_id.eq(Key(tx.tenant()))))
+        .set((
+            t::name.eq(&tenant.name),
+            t::patron_month.eq(tenant.patron_month),
+            t::patron_day.eq(tenant.patron_day),
+            t::patron_name.eq(&tenant.patron_name),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// The tenant of a transaction.
+///
+/// # Errors
+/// When the database fails.
+pub fn own(tx: &mut Tx<'_>) -> storage::Result<Tenant> {
+    let mine = tenants::table.filter(tenants::tenant_id.eq(Key(tx.tenant())));
+    Ok(mine.select(Tenant::as_select()).first(tx.conn())?)
+}
+
 /// The tenant of a slug.
 ///
 /// # Errors
@@ -158,8 +188,17 @@ pub async fn ensure_platform(db: &Db) -> Result<(), Problem> {
 /// How long a tenant found by its slug is remembered: every request needs it and it hardly ever changes.
 const REMEMBERED: SignedDuration = SignedDuration::from_secs(10);
 
+/// A tenant with what it has set for itself.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// The Comune.
+    pub tenant: Arc<Tenant>,
+    /// Its settings; the defaults where it has set nothing.
+    pub settings: Arc<TenantSettings>,
+}
+
 /// A tenant and when it was read.
-type Remembered = (Timestamp, Arc<Tenant>);
+type Remembered = (Timestamp, Served);
 
 /// Finds tenants by slug, remembering them for a few seconds. Cheap to clone.
 #[derive(Clone)]
@@ -185,31 +224,61 @@ impl TenantDirectory {
     /// # Errors
     /// `not-found` when there is none.
     pub async fn find(&self, slug: &str) -> Result<Arc<Tenant>, Problem> {
+        Ok(self.served(slug).await?.tenant)
+    }
+
+    /// The tenant of a path with its settings.
+    ///
+    /// # Errors
+    /// `not-found` when there is none.
+    pub async fn served(&self, slug: &str) -> Result<Served, Problem> {
         let unknown = || Problem::new(&NOT_FOUND).detail("no such Comune");
         // No row has such a slug, and not every text can be asked for: PostgreSQL refuses a NUL.
         check_slug(slug).map_err(|SlugError| unknown())?;
         let now = self.db.clock().now();
-        if let Some(tenant) = self.remembered(slug, now) {
-            return Ok(tenant);
+        if let Some(served) = self.remembered(slug, now) {
+            return Ok(served);
         }
         let wanted = slug.to_owned();
         let found = self.db.read(&Scope::platform(), move |tx| by_slug(tx, &wanted)).await?;
         let tenant = found.map(Arc::new).ok_or_else(unknown)?;
+        let stored = self.db.read(&Scope::system(tenant.tenant_id), settings::get).await?;
+        let served = Served { tenant, settings: Arc::new(stored.settings) };
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.insert(slug.to_owned(), (now, Arc::clone(&tenant)));
-        Ok(tenant)
+        known.insert(slug.to_owned(), (now, served.clone()));
+        Ok(served)
     }
 
-    fn remembered(&self, slug: &str, now: Timestamp) -> Option<Arc<Tenant>> {
+    /// Reads a tenant anew when it is asked for next: it was just changed here. Other gateways see the change
+    /// within ten seconds.
+    pub fn forget(&self, slug: &str) {
+        self.known.write().unwrap_or_else(PoisonError::into_inner).remove(slug);
+    }
+
+    fn remembered(&self, slug: &str, now: Timestamp) -> Option<Served> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let (since, tenant) = known.get(slug)?;
-        (now.duration_since(*since) < REMEMBERED).then(|| Arc::clone(tenant))
+        let (since, served) = known.get(slug)?;
+        (now.duration_since(*since) < REMEMBERED).then(|| served.clone())
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Some Comune.
+    pub(crate) fn tenant() -> Tenant {
+        Tenant {
+            tenant_id: TenantId::from_uuid(uuid::Uuid::from_u128(9)),
+            slug: "bugliano".into(),
+            name: "Bugliano".into(),
+            patron_month: None,
+            patron_day: None,
+            patron_name: None,
+            state: TenantState::Active,
+            created_at: Timestamp::UNIX_EPOCH,
+        }
+    }
 
     #[test]
     fn a_slug_stands_in_a_path_and_is_not_the_servers_own() {

@@ -4,6 +4,7 @@ mod administration;
 mod callers;
 mod changes;
 mod limits;
+mod people;
 mod places;
 mod requests;
 mod times;
@@ -64,6 +65,7 @@ fn every_refusal_of_the_tables_is_provoked() {
         callers::KINDS,
         callers::UNKNOWABLE,
         changes::KINDS,
+        people::KINDS,
         times::KINDS,
         places::KINDS,
         places::BUSY,

@@ -48,6 +48,8 @@ const TABLES: &[(&str, bool)] = &[
     ("opening_exceptions", true),
     ("appointment_services", true),
     ("service_calendars", false),
+    ("staff_members", true),
+    ("tenant_settings", true),
 ];
 
 #[derive(QueryableByName)]

@@ -3,7 +3,7 @@
 use diesel::{Queryable, Selectable};
 use jiff::Timestamp;
 use kernel::{Id, PublicCode, TaxCode, civil};
-use platform::{access::policy, directory::OfficeId};
+use platform::{access::policy, directory::OfficeId, http::Link};
 use serde::{Deserialize, Serialize};
 use storage::TenantId;
 use utoipa::ToSchema;
@@ -421,19 +421,4 @@ impl From<Applicant> for ApplicantView {
         let Applicant { given_name, family_name, tax_code, email, phone, notes, cancellation_reason: _ } = applicant;
         Self { given_name, family_name, tax_code, email, phone, notes }
     }
-}
-
-/// Something the caller may do now.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({ "rel": "cancellation", "method": "POST", "href": "/bugliano/v1/appointments/01980000-0000-7000-8000-000000000030/cancellation" }))]
-pub struct Link {
-    /// What it does.
-    #[schema(max_length = 50)]
-    pub rel: String,
-    /// HTTP method.
-    #[schema(max_length = 10)]
-    pub method: String,
-    /// Path on this server.
-    #[schema(max_length = 500)]
-    pub href: String,
 }

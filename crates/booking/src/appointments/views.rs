@@ -7,7 +7,7 @@ use kernel::{Lang, PublicCode};
 use platform::{
     access::{Caller, CallerKind, policy},
     directory::{OfficeId, store as directory},
-    http::Reply,
+    http::{Link, Reply},
 };
 use storage::{DbError, Tx};
 
@@ -17,7 +17,7 @@ use super::{
         model::{ActorView, StaffNames},
         store as history,
     },
-    model::{Appointment, AppointmentView, Link, OfficeReference, PersonName, ServiceReference},
+    model::{Appointment, AppointmentView, OfficeReference, PersonName, ServiceReference},
     rules::{self, Transition},
     search::store as search,
     store,

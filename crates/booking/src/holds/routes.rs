@@ -29,7 +29,7 @@ const OPEN_HOLDS_PER_CITIZEN: i64 = 3;
 
 /// Keep a time
 ///
-/// Keeps a time for a few minutes (5 unless the deployment says otherwise) so that it is still there
+/// Keeps a time for a few minutes (5 unless the Comune or the deployment says otherwise) so that it is still there
 /// when the form is filled in. Repeating the request with the same key keeps it once.
 #[utoipa::path(tag = "holds", request_body = NewHold, security((), ("bearer" = [])),
     params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry; at least 16 characters from callers who have not signed in")), responses(
@@ -48,7 +48,8 @@ async fn create_hold(
 ) -> Answer {
     let (new, digest) = body.into_parts();
     let wish = Wish::read(new.service_id, new.calendar_id, &new.starts_at, new.persons)?;
-    let (who, ttl) = (caller.clone(), settings.hold_minutes);
+    let ttl = caller.settings().hold_minutes.map_or(settings.hold_minutes, i64::from);
+    let who = caller.clone();
     let outcome = idempotency::once(&db, &in_flight, &caller, Some(&key), &digest, move |tx| {
         let offer = offers::find(tx, wish.service_id, wish.calendar_id)?;
         policy::booking(&who, offer.calendar.office_id, offer.service.anonymous_allowed)?;

@@ -23,6 +23,7 @@ use platform::{
         staff::{self, StaffRole},
     },
     directory::{Office, OfficeId, Place, PlaceId, store as directory},
+    settings,
     tenants::{self, Tenant, TenantState},
 };
 use serde::Deserialize;
@@ -148,6 +149,7 @@ pub(super) async fn plant(db: &Db, secret: DeploymentSecret) -> Result<(), Start
     // One transaction: a demo that was interrupted while it was made is made afresh.
     db.write(&scope, move |tx| {
         tenants::insert(tx, &tenant)?;
+        settings::store::put(tx, &demo_settings(), 0)?;
         let places = plant_places(tx, &comune)?;
         let offices = plant_offices(tx, &comune, &places)?;
         let diaries = plant_calendars(tx, &comune, &offices)?;
@@ -157,6 +159,16 @@ pub(super) async fn plant(db: &Db, secret: DeploymentSecret) -> Result<(), Start
     })
     .await?;
     Ok(())
+}
+
+/// The usual ports of a front end on the machine of whoever writes one may call.
+fn demo_settings() -> settings::TenantSettings {
+    settings::TenantSettings {
+        email: Some("urp@comune.bugliano.example".to_owned()),
+        website: Some("https://www.comune.bugliano.example".to_owned()),
+        cors_origins: vec!["http://localhost:3000".to_owned(), "http://localhost:5173".to_owned()],
+        ..settings::TenantSettings::default()
+    }
 }
 
 fn missing(what: &str, slug: &str) -> storage::Failure {

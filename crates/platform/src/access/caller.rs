@@ -26,7 +26,8 @@ use super::{
 use crate::{
     http::Refused,
     problems::{FORBIDDEN, IDENTITY_UNAVAILABLE, TENANT_SUSPENDED, UNAUTHENTICATED},
-    tenants::{Tenant, TenantDirectory, TenantState},
+    settings::TenantSettings,
+    tenants::{Served, Tenant, TenantDirectory, TenantState},
 };
 
 /// A person who came through the identity gateway (SPID, CIE).
@@ -86,6 +87,7 @@ pub struct Caller {
     pub kind: CallerKind,
     scope: Scope,
     secret: Arc<DeploymentSecret>,
+    settings: Arc<TenantSettings>,
 }
 
 impl Caller {
@@ -100,7 +102,18 @@ impl Caller {
             CallerKind::Platform(key) => Actor::new("platform", &key.handle),
         };
         let scope = Scope { tenant: tenant.tenant_id, actor };
-        Self { tenant, kind, scope, secret }
+        Self { tenant, kind, scope, secret, settings: Arc::default() }
+    }
+
+    /// The same caller, in a Comune with these settings.
+    #[must_use]
+    pub fn under(self, settings: Arc<TenantSettings>) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// What the Comune has set for itself, as it was at most ten seconds ago.
+    pub fn settings(&self) -> &TenantSettings {
+        &self.settings
     }
 
     /// The secret of the deployment.
@@ -152,12 +165,12 @@ impl Access {
     /// `not-found` for an unknown Comune; `unauthenticated` for a credential that is not accepted;
     /// `forbidden` for somebody who is known and works for another Comune.
     pub async fn caller(&self, slug: &str, authorization: Option<&str>) -> Result<Caller, Problem> {
-        let tenant = self.tenants.find(slug).await?;
+        let Served { tenant, settings } = self.tenants.served(slug).await?;
         if tenant.state == TenantState::Suspended {
             return Err(Problem::new(&TENANT_SUSPENDED).retry_after(3600));
         }
         let Some(header) = authorization else {
-            return Ok(Caller::new(tenant, CallerKind::Anonymous, Arc::clone(&self.secret)));
+            return Ok(Caller::new(tenant, CallerKind::Anonymous, Arc::clone(&self.secret)).under(settings));
         };
         let credential = bearer(header).ok_or_else(unauthenticated)?;
         let kind = if credential.starts_with(keys::PREFIX) {
@@ -172,7 +185,7 @@ impl Access {
             })?;
             self.person(&tenant, identity).await?
         };
-        Ok(Caller::new(tenant, kind, Arc::clone(&self.secret)))
+        Ok(Caller::new(tenant, kind, Arc::clone(&self.secret)).under(settings))
     }
 
     async fn key(&self, tenant: &Tenant, credential: &str) -> Result<CallerKind, Problem> {

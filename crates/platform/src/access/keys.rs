@@ -8,12 +8,17 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use diesel::prelude::*;
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Id, PublicCode};
+use serde_json::{Value, json};
 use storage::{
     Json, TenantId, Tx,
     types::{At, Key},
 };
 
-use crate::{directory::Office, schema::api_keys};
+use crate::{
+    audit::{self, Change},
+    directory::Office,
+    schema::api_keys,
+};
 
 /// What every key starts with, so that a leaked one can be found by scanners.
 pub const PREFIX: &str = "spk_";
@@ -153,6 +158,11 @@ pub fn issue(tx: &mut Tx<'_>, new: &NewKey) -> storage::Result<String> {
             k::created_at.eq(At(tx.now())),
         ))
         .execute(tx.conn())?;
+    let after = json!({
+        "kind": new.kind, "label": new.label, "office_id": new.office_id, "scopes": new.scopes,
+        "expires_at": new.expires_at,
+    });
+    record(tx, "key.issued", id, Some(&after))?;
     Ok(format!("{PREFIX}{handle}_{secret}"))
 }
 
@@ -173,6 +183,7 @@ pub fn rotate(tx: &mut Tx<'_>, handle: &str, grace: SignedDuration) -> storage::
             k::previous_expires_at.eq(Some(At(until))),
         ))
         .execute(tx.conn())?;
+    record(tx, "key.rotated", key.id, None)?;
     Ok(Some(format!("{PREFIX}{handle}_{secret}")))
 }
 
@@ -182,10 +193,17 @@ pub fn rotate(tx: &mut Tx<'_>, handle: &str, grace: SignedDuration) -> storage::
 /// When the database fails.
 pub fn revoke(tx: &mut Tx<'_>, handle: &str) -> storage::Result<bool> {
     use api_keys as k;
-    let ended = diesel::update(k::table.filter(k::tenant_id.eq(Key(tx.tenant()))).filter(k::handle.eq(handle)))
+    let Some(key) = by_handle(tx, handle)? else { return Ok(false) };
+    diesel::update(k::table.filter(k::tenant_id.eq(Key(tx.tenant()))).filter(k::id.eq(Key(key.id))))
         .set(k::revoked_at.eq(Some(At(tx.now()))))
         .execute(tx.conn())?;
-    Ok(ended > 0)
+    record(tx, "key.revoked", key.id, None)?;
+    Ok(true)
+}
+
+/// Of a key's state its secret is no part, not even as a digest.
+fn record(tx: &mut Tx<'_>, action: &str, subject: Id<ApiKey>, after: Option<&Value>) -> storage::Result<()> {
+    audit::record(tx, Change { action, subject_kind: "key", subject, before: None, after })
 }
 
 fn hash(secret: &str) -> String {

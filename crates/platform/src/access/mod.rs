@@ -5,6 +5,8 @@
 
 pub mod caller;
 pub mod keys;
+pub mod me;
+pub mod permissions;
 pub mod policy;
 pub mod secret;
 pub mod staff;

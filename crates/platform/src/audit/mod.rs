@@ -9,6 +9,7 @@
 //! writers wait for each other's commits.
 
 mod model;
+pub mod routes;
 mod store;
 
 pub use model::{Anchor, Change, Entry, EntryId, Fault, LANES};

@@ -1,11 +1,14 @@
 //! Queries over the audit.
 
 use diesel::{prelude::*, sql_query, sql_types::Text};
+use jiff::Timestamp;
+use kernel::{Id, PageRequest};
 use serde_json::Value;
 use storage::{
-    Tx,
+    MultiBackend, Tx,
     types::{At, Key, Uid},
 };
+use uuid::Uuid;
 
 use super::model::{Anchor, Change, Entry, EntryId, Fault, LANES, Walk};
 use crate::schema::{audit_entries, audit_lanes};
@@ -79,6 +82,49 @@ pub fn record<S: 'static>(tx: &mut Tx<'_>, change: Change<'_, S>) -> storage::Re
         .set(audit_lanes::last_hash.eq(&entry.hash))
         .execute(tx.conn())?;
     Ok(())
+}
+
+/// Which entries are looked for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sought {
+    pub(super) subject_id: Option<Id<Uuid>>,
+    pub(super) actor: Option<String>,
+    /// The beginning of the action.
+    pub(super) action: Option<String>,
+    /// From this instant on.
+    pub(super) from: Option<Timestamp>,
+    /// Before this instant.
+    pub(super) to: Option<Timestamp>,
+}
+
+/// A page of the entries, by id and so by time.
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn list(tx: &mut Tx<'_>, sought: &Sought, page: &PageRequest<EntryId>) -> storage::Result<Vec<Entry>> {
+    use audit_entries as e;
+    let mut query =
+        e::table.filter(e::tenant_id.eq(Key(tx.tenant()))).select(Entry::as_select()).into_boxed::<MultiBackend>();
+    if let Some(after) = page.after {
+        query = query.filter(e::id.gt(Key(after)));
+    }
+    if let Some(subject) = sought.subject_id {
+        query = query.filter(e::subject_id.eq(Key(subject)));
+    }
+    if let Some(actor) = &sought.actor {
+        query = query.filter(e::actor.eq(actor));
+    }
+    if let Some(action) = &sought.action {
+        // Neither letters, dots nor hyphens mean anything to LIKE.
+        query = query.filter(e::action.like(format!("{action}%")));
+    }
+    if let Some(from) = sought.from {
+        query = query.filter(e::occurred_at.ge(At(from)));
+    }
+    if let Some(to) = sought.to {
+        query = query.filter(e::occurred_at.lt(At(to)));
+    }
+    Ok(query.order(e::id).limit(page.fetch()).load(tx.conn())?)
 }
 
 /// Entries read at a time.

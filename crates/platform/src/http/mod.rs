@@ -1,12 +1,15 @@
 //! The habits of our HTTP: how requests are read, how answers and refusals are written.
 
 mod body;
+mod link;
 mod params;
 mod patch;
 mod refusal;
 mod reply;
+pub mod typed_patch;
 
 pub use body::{Body, MaxBody};
+pub use link::Link;
 pub use params::{
     IdPair, IdPath, IdempotencyKey, IdempotencyKeyHeader, IfMatch, IfMatchHeader, Language, MaybeIdempotencyKey,
     Params, bad_query, paging, sane_date,
@@ -14,3 +17,4 @@ pub use params::{
 pub use patch::MergePatch;
 pub use refusal::{ProblemBody, Refused, not_found, problem_response};
 pub use reply::{Answer, NextPage, Reply, Written};
+pub use typed_patch::TypedPatch;

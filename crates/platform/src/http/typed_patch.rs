@@ -1,0 +1,72 @@
+//! Merge patches (RFC 7396) of things that are not made by a body of the same members: each says itself what of it
+//! may be changed.
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use futures_util::future::LocalBoxFuture;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use validator::Validate;
+
+use super::{
+    Refused,
+    body::{parse, read, validation_problem},
+};
+
+/// A merge patch with members of its own, read as strictly as a [`Body`](super::Body).
+#[derive(Debug)]
+pub struct TypedPatch<T>(pub T);
+
+impl<T: DeserializeOwned + Validate + 'static> FromRequest for TypedPatch<T> {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = read(req, payload, "application/merge-patch+json");
+        Box::pin(async move {
+            let value = parse::<T>(&bytes.await?)?;
+            value.validate().map_err(|errors| validation_problem(&errors))?;
+            Ok(Self(value))
+        })
+    }
+}
+
+/// Reads a member that may be taken away: `Some(None)` for null. With `#[serde(default, deserialize_with)]` an
+/// absent one is `None`.
+///
+/// # Errors
+/// When the value has the wrong form.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Reads a member that cannot be taken away: null is refused.
+///
+/// # Errors
+/// When the value has the wrong form.
+pub fn kept<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = Option::<T>::deserialize(deserializer)?;
+    value.map(Some).ok_or_else(|| serde::de::Error::custom("null, expected a value"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Sample {
+        #[serde(deserialize_with = "given")]
+        phone: Option<Option<String>>,
+        #[serde(deserialize_with = "kept")]
+        name: Option<String>,
+    }
+
+    #[test]
+    fn absent_null_and_a_value_are_three_things() {
+        let read = |text: &str| serde_json::from_str::<Sample>(text);
+        assert_eq!(read("{}").unwrap(), Sample::default());
+        assert_eq!(read(r#"{"phone":null}"#).unwrap().phone, Some(None));
+        assert_eq!(read(r#"{"phone":"1"}"#).unwrap().phone, Some(Some("1".to_owned())));
+        assert_eq!(read(r#"{"name":"x"}"#).unwrap().name, Some("x".to_owned()));
+        assert!(read(r#"{"name":null}"#).is_err());
+    }
+}
