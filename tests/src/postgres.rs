@@ -24,7 +24,7 @@ use crate::{reaper, say};
 pub const REQUIRED: &str = "SPORTELLO_TEST_POSTGRES";
 
 /// The superuser of the cluster; `sportello` owns the databases.
-const ADMIN: &str = "postgres";
+pub const ADMIN: &str = "postgres";
 const START_WITHIN: Duration = Duration::from_secs(60);
 
 /// Whether the cluster keeps what it acknowledged when the machine fails.
@@ -77,6 +77,14 @@ pub fn available() -> bool {
 #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not a setting of the product")]
 fn required() -> bool {
     std::env::var(REQUIRED).is_ok_and(|value| value == "required")
+}
+
+/// One of the programs that come with the server: `pg_dump`, `createdb`, …
+///
+/// # Panics
+/// When there are no server binaries; ask [`available`] first.
+pub fn tool(name: &str) -> PathBuf {
+    BINARIES.as_deref().expect("PostgreSQL's programs").join(name)
 }
 
 /// An empty database of the caller's own, as the URL that `sportello` takes.

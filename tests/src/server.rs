@@ -113,6 +113,18 @@ impl Server {
         configure(&mut setup);
         let folder = new_folder();
         let database = new_database(backend, folder.path(), setup.durability());
+        Self::serve(backend, folder, database, setup)
+    }
+
+    /// `serve` over a database that is there already.
+    pub fn start_on(backend: Backend, database: &str) -> Self {
+        let setup = Setup::new(|setup| {
+            setup.set("server.listen", "127.0.0.1:0");
+        });
+        Self::serve(backend, new_folder(), database.to_owned(), setup)
+    }
+
+    fn serve(backend: Backend, folder: TempDir, database: String, mut setup: Setup) -> Self {
         setup.set("database.url", database.clone());
         setup.set("server.secret_file", display(&folder.path().join(SECRET)));
         let file = folder.path().join("sportello.toml");

@@ -7,6 +7,7 @@ mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
+mod doctor;
 mod jobs;
 pub mod logging;
 mod metrics;

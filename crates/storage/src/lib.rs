@@ -4,12 +4,15 @@
 //! * [`Tx`] carries what a query may know: connection, tenant, actor, the instant and the source of ids
 //! * [`types`] are the column types that are native on each side
 //! * [`Failure`] is what a transaction can end with: a refusal, or trouble with the database
+//! * [`backup`] copies a SQLite file while it is in use; [`health`] looks at either database
 //! * [`migrate`] brings either database to the schema in `migrations/`
 
+pub mod backup;
 mod both;
 pub mod conn;
 pub mod db;
 pub mod error;
+pub mod health;
 mod keys;
 mod measures;
 pub mod migrate;

@@ -1,9 +1,11 @@
 //! The command line: what it does, what it refuses, and what it says of either.
 
 mod demo;
+mod doctor;
 mod keys;
 mod migrations;
 mod settings;
+mod users;
 
 use std::process::Output;
 

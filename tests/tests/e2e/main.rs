@@ -9,6 +9,8 @@
 
 mod access;
 mod administration;
+mod audit;
+mod backup;
 mod commands;
 mod compression;
 mod contention;
