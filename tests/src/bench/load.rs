@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use booking::{
-    appointments::search::words::Keys,
     calendars::{Calendar, CalendarId, OpeningRule, store as calendars, ticks},
     services::{AppointmentService, AppointmentServiceId, store as services},
 };
@@ -250,7 +249,7 @@ impl<'a> Filling<'a> {
             ),
             applicants: rows(
                 "appointment_applicants",
-                "tenant_id, appointment_id, given_name, family_name, tax_code, email, family_key, given_key, email_key",
+                "tenant_id, appointment_id, given_name, family_name, tax_code, email",
             ),
             occupancy: rows("occupancy", "tenant_id, calendar_id, tick, seat, claim_id"),
             free: Vec::new(),
@@ -313,16 +312,12 @@ impl<'a> Filling<'a> {
             pseudonym.actor().as_str(),
         );
         self.appointments.push(self.bulk, &row);
-        let keys = Keys::of(&person.given_name, &person.family_name, &person.email);
         let row = format!(
-            "({tenant},{key},'{}','{}','{}','{}','{}','{}','{}')",
+            "({tenant},{key},'{}','{}','{}','{}')",
             person.given_name,
             person.family_name,
             person.tax_code.as_str(),
-            person.email,
-            keys.family,
-            keys.given,
-            keys.email
+            person.email
         );
         self.applicants.push(self.bulk, &row);
         if state != "cancelled" {

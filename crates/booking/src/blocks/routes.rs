@@ -65,7 +65,7 @@ async fn list_calendar_blocks(caller: Caller, id: IdPath<Calendar>, query: Param
     (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "`slot-taken` (with `appointments`), `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "`slot-taken` (with the appointments in the way), `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-body`, `outside-opening-hours`, `local-time-does-not-exist`, `idempotency-key-reused`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[post("/calendars/{calendar_id}/blocks")]

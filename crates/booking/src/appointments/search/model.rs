@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use utoipa::{IntoParams, ToSchema};
 use validator::Validate;
 
-use super::super::model::{AppointmentId, AppointmentState, one_line, plain_text};
+use super::super::model::{Appointment, AppointmentId, AppointmentState, one_line, plain_text};
 use crate::{calendars::CalendarId, services::AppointmentServiceId};
 
 /// Which appointments. Nothing here is about a person: what is asked in an address is written in logs.
@@ -70,6 +70,19 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Starting before this instant.
     pub until: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether an appointment is such a one.
+    pub fn admits(&self, a: &Appointment) -> bool {
+        self.code.as_ref().is_none_or(|code| *code == a.code)
+            && (self.states.is_empty() || self.states.contains(&a.state))
+            && self.office.is_none_or(|office| office == a.office_id)
+            && self.calendar.is_none_or(|calendar| calendar == a.calendar_id)
+            && self.service.is_none_or(|service| service == a.service_id)
+            && self.from.is_none_or(|from| from <= a.starts_at)
+            && self.until.is_none_or(|until| a.starts_at < until)
+    }
 }
 
 /// The fewest letters by which a name is searched.

@@ -78,7 +78,7 @@ fn filter(query: &AppointmentQuery, now: Timestamp) -> Result<Filter, Problem> {
 /// Appointments of a person
 ///
 /// For staff and systems with the scope: those of a person, by name, codice fiscale or e-mail address, past
-/// ones too, in the order of names and of booking. A page may hold fewer items than asked for and still have a
+/// ones too, in the order of names and of booking; those of one person in the order of booking. A page may hold fewer items than asked for and still have a
 /// `next`; the last one has none.
 #[utoipa::path(tag = "appointments", request_body = AppointmentSearch, responses(
     (status = 200, description = "A page of appointments", body = Page<AppointmentView>),

@@ -19,10 +19,9 @@ use crate::schema::{appointment_applicants, appointments};
 
 /// Whose appointments one walk is about.
 #[derive(Debug, Clone, Copy)]
-enum Walk<'a> {
+enum Walk {
     All,
     Office(platform::directory::OfficeId),
-    Owner(&'a str),
 }
 
 /// A page of the appointments that a caller may list, by start.
@@ -39,7 +38,7 @@ pub fn list(
         (Rows::None, _) => Ok(Vec::new()),
         (Rows::All, None) => walk(tx, Walk::All, filter, page),
         (Rows::All, Some(office)) => walk(tx, Walk::Office(office), filter, page),
-        (Rows::OwnedBy(owner), _) => walk(tx, Walk::Owner(owner), filter, page),
+        (Rows::OwnedBy(owner), _) => owned(tx, owner, filter, page),
         // Each office is a range of an index, all of them together are not.
         (Rows::OfOffices(offices), wanted) => {
             let mut found = Vec::new();
@@ -53,9 +52,27 @@ pub fn list(
     }
 }
 
+/// Somebody's own. They are few, and what else is asked of them must not lead to an index of many.
+fn owned(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    filter: &Filter,
+    page: &PageRequest<(Timestamp, AppointmentId)>,
+) -> storage::Result<Vec<Appointment>> {
+    use appointments as a;
+    let mine: Vec<Appointment> = a::table
+        .filter(a::tenant_id.eq(Key(tx.tenant())))
+        .filter(a::owner.eq(owner))
+        .order((a::starts_at, a::id))
+        .select(Appointment::as_select())
+        .load(tx.conn())?;
+    let fits = |a: &Appointment| filter.admits(a) && page.after.is_none_or(|after| after < (a.starts_at, a.id));
+    Ok(mine.into_iter().filter(fits).take(usize::try_from(page.fetch()).unwrap_or(usize::MAX)).collect())
+}
+
 fn walk(
     tx: &mut Tx<'_>,
-    walk: Walk<'_>,
+    walk: Walk,
     filter: &Filter,
     page: &PageRequest<(Timestamp, AppointmentId)>,
 ) -> storage::Result<Vec<Appointment>> {
@@ -64,12 +81,6 @@ fn walk(
     match walk {
         Walk::All => {}
         Walk::Office(office) => query = query.filter(a::office_id.eq(Key(office))),
-        Walk::Owner(owner) => {
-            query = query.filter(a::owner.eq(owner.to_owned()));
-            if let Some(office) = filter.office {
-                query = query.filter(a::office_id.eq(Key(office)));
-            }
-        }
     }
     if let Some(code) = &filter.code {
         query = query.filter(a::code.eq(code.clone()));
@@ -107,9 +118,15 @@ fn walk(
 /// # Errors
 /// When the database fails.
 pub fn people(tx: &mut Tx<'_>, whom: &Whom, after: Option<&Place>, limit: i64) -> storage::Result<Vec<Place>> {
+    let start = match whom {
+        Whom::Named(start) => start,
+        Whom::TaxCode(_) | Whom::Email(_) => return known(tx, whom, after, limit),
+    };
     use appointment_applicants as p;
     let mut by_family = p::table
         .filter(p::tenant_id.eq(Key(tx.tenant())))
+        .filter(p::family_key.ge(start.clone()))
+        .filter(p::family_key.lt(end_of(start)))
         .select((p::family_key, p::appointment_id))
         .into_boxed::<MultiBackend>();
     if let Some(Place { name, id, .. }) = after {
@@ -118,21 +135,31 @@ pub fn people(tx: &mut Tx<'_>, whom: &Whom, after: Option<&Place>, limit: i64) -
             .filter(p::family_key.ge(name.clone()))
             .filter(p::family_key.gt(name.clone()).or(p::appointment_id.gt(id)));
     }
-    by_family = match whom {
-        Whom::TaxCode(code) => by_family.filter(p::tax_code.eq(code.as_str().to_owned())),
-        Whom::Email(email) => by_family.filter(p::email_key.eq(email.clone())),
-        Whom::Named(start) => by_family.filter(p::family_key.ge(start.clone())).filter(p::family_key.lt(end_of(start))),
-    };
     let rows: Vec<(String, AppointmentId)> =
         by_family.order((p::family_key, p::appointment_id)).limit(limit).load(tx.conn())?;
     let place = |(name, id)| Place { name, id, by_given_name: false };
     let mut found: Vec<Place> = rows.into_iter().map(place).collect();
-    if let Whom::Named(start) = whom {
-        found.extend(by_given_name(tx, start, after, limit)?);
-        found.sort();
-        found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    }
+    found.extend(by_given_name(tx, start, after, limit)?);
+    found.sort();
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
+}
+
+/// Those of one person. Ordered by name they would be looked for along the names of the whole Comune.
+fn known(tx: &mut Tx<'_>, whom: &Whom, after: Option<&Place>, limit: i64) -> storage::Result<Vec<Place>> {
+    use appointment_applicants as p;
+    let mut query =
+        p::table.filter(p::tenant_id.eq(Key(tx.tenant()))).select(p::appointment_id).into_boxed::<MultiBackend>();
+    query = match whom {
+        Whom::TaxCode(code) => query.filter(p::tax_code.eq(code.as_str().to_owned())),
+        Whom::Email(email) => query.filter(p::email_key.eq(email.clone())),
+        Whom::Named(_) => return Ok(Vec::new()),
+    };
+    if let Some(place) = after {
+        query = query.filter(p::appointment_id.gt(Key(place.id)));
+    }
+    let ids: Vec<AppointmentId> = query.order(p::appointment_id).limit(limit).load(tx.conn())?;
+    Ok(ids.into_iter().map(|id| Place { name: String::new(), id, by_given_name: false }).collect())
 }
 
 /// Those whose given name begins so, and whose family name does not: they are found already.
@@ -191,14 +218,7 @@ pub fn among(
         .filter(a::id.eq_any(keys))
         .select(Appointment::as_select())
         .load(tx.conn())?;
-    let fits = |a: &Appointment| {
-        rows.contains(&a.object())
-            && (filter.states.is_empty() || filter.states.contains(&a.state))
-            && filter.office.is_none_or(|office| office == a.office_id)
-            && filter.service.is_none_or(|service| service == a.service_id)
-            && filter.from.is_none_or(|from| from <= a.starts_at)
-            && filter.until.is_none_or(|until| a.starts_at < until)
-    };
+    let fits = |a: &Appointment| rows.contains(&a.object()) && filter.admits(a);
     Ok(found.into_iter().filter(fits).map(|appointment| (appointment.id, appointment)).collect())
 }
 
