@@ -175,7 +175,7 @@ pub struct PlaceView {
     #[schema(minimum = -180, maximum = 180)]
     pub longitude: Option<f64>,
     /// How it can be reached by people with disabilities.
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 1000)]
     pub accessibility: Option<String>,
     /// Counts changes; the number in the `ETag`.
     #[schema(minimum = 1, maximum = 1000000)]

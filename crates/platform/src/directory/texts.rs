@@ -42,16 +42,16 @@ pub struct LocalizedName {
 #[schema(example = json!({ "it": "Residenza, carta d'identità, certificati", "en": "Residence, identity cards, certificates", "de": null }))]
 pub struct LocalizedText {
     /// Italian.
-    #[validate(length(max = 2000), custom(function = plain_text))]
-    #[schema(max_length = 2000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
+    #[validate(length(max = 1000), custom(function = plain_text))]
+    #[schema(max_length = 1000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     pub it: String,
     /// English; where there is none, Italian is served.
-    #[validate(length(max = 2000), custom(function = plain_text))]
-    #[schema(max_length = 2000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
+    #[validate(length(max = 1000), custom(function = plain_text))]
+    #[schema(max_length = 1000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     pub en: Option<String>,
     /// German; where there is none, Italian is served.
-    #[validate(length(max = 2000), custom(function = plain_text))]
-    #[schema(max_length = 2000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
+    #[validate(length(max = 1000), custom(function = plain_text))]
+    #[schema(max_length = 1000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$")]
     pub de: Option<String>,
 }
 
