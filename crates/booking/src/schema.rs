@@ -76,6 +76,7 @@ diesel::table! {
         max_per_person -> Nullable<BigInt>,
         anonymous_allowed -> Bool,
         version -> BigInt,
+        keywords -> Nullable<JsonCol>,
     }
 }
 

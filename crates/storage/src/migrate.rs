@@ -53,6 +53,7 @@ migrations![
     "2026-11-25_platform_closures",
     "2026-11-25_booking_administration",
     "2026-11-25_platform_staff_version",
+    "2026-11-25_booking_keywords",
 ];
 
 /// Why the schema could not be brought up to date.

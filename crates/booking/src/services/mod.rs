@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod model;
 pub mod routes;
+pub mod search;
 pub mod store;
 
 pub use model::{AppointmentService, AppointmentServiceId};

@@ -1,6 +1,7 @@
 //! Services given at a counter, as stored and as served.
 
-use kernel::{Id, Lang, Localized};
+use jiff::Timestamp;
+use kernel::{Id, Lang, Localized, civil};
 use platform::directory::{LocalizedName, LocalizedText, OfficeId, PlaceId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -69,6 +70,8 @@ impl AppointmentService {
             anonymous_allowed: self.anonymous_allowed,
             version: self.version,
             translations: None,
+            position: None,
+            offices: None,
         }
     }
 
@@ -135,6 +138,14 @@ pub struct AppointmentServiceView {
     /// The texts in every language; left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub translations: Option<AppointmentServiceTexts>,
+    /// Its place among what was found, from 1, the best first; present with `q`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 20)]
+    pub position: Option<i64>,
+    /// Where it is given, and when next; present with `q`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 100)]
+    pub offices: Option<Vec<ServiceOffice>>,
 }
 
 /// The texts of a service.
@@ -154,7 +165,7 @@ pub struct AppointmentServiceTexts {
 #[schema(example = json!({
     "office_id": "01980000-0000-7000-8000-000000000002", "name": "Ufficio anagrafe",
     "place_id": "01980000-0000-7000-8000-000000000001", "address": "Piazza del Municipio 1", "locality": "Bugliano",
-    "calendars": [{ "id": "01980000-0000-7000-8000-000000000003", "name": "Sportello 1 e 2" }]
+    "calendars": [{ "id": "01980000-0000-7000-8000-000000000003", "name": "Sportello 1 e 2", "next_free": "2026-12-02T09:00:00+01:00" }]
 }))]
 pub struct ServiceOffice {
     /// The office.
@@ -175,13 +186,19 @@ pub struct ServiceOffice {
     pub calendars: Vec<CalendarReference>,
 }
 
-/// A calendar, by name.
+/// A calendar, and when it is free next.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({ "id": "01980000-0000-7000-8000-000000000003", "name": "Sportello 1 e 2" }))]
+#[schema(example = json!({
+    "id": "01980000-0000-7000-8000-000000000003", "name": "Sportello 1 e 2", "next_free": "2026-12-02T09:00:00+01:00"
+}))]
 pub struct CalendarReference {
     /// The calendar.
     pub id: CalendarId,
     /// Its name, in the language asked for.
     #[schema(max_length = 200)]
     pub name: String,
+    /// The next time at which a visit of one person could start, as things stand; absent when there is none
+    /// within 62 days, or when more than 100 calendars had to be asked.
+    #[serde(with = "civil::rfc3339::option")]
+    pub next_free: Option<Timestamp>,
 }

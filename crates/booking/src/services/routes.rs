@@ -4,7 +4,6 @@ use actix_web::{get, web::Data};
 use kernel::Page;
 use platform::{
     access::Caller,
-    directory::{routes::PageQuery, store as directory},
     http::{Answer, IdPath, Language, Params, ProblemBody, Reply, not_found, paging},
 };
 use storage::Db;
@@ -12,19 +11,29 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
     admin,
-    model::{AppointmentService, AppointmentServiceId, AppointmentServiceView, CalendarReference, ServiceOffice},
+    model::{AppointmentService, AppointmentServiceId, AppointmentServiceView, ServiceOffice},
+    search::{self, ServiceQuery},
     store,
 };
 
 /// What one can come for
 ///
-/// The services given at counters, with durations and what to bring.
-#[utoipa::path(tag = "booking", params(PageQuery), security(()), responses(
+/// The services given at counters, with durations and what to bring. With `q`, those that the words may mean,
+/// the best first, each with its offices and the next free time: all on one page, at most 20.
+#[utoipa::path(tag = "booking", params(ServiceQuery), security(()), responses(
     (status = 200, description = "A page of services", body = Page<AppointmentServiceView>),
     (status = 422, description = "`invalid-query`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/appointment-services")]
-async fn list_appointment_services(caller: Caller, lang: Language, query: Params<PageQuery>, db: Data<Db>) -> Answer {
+async fn list_appointment_services(
+    caller: Caller,
+    lang: Language,
+    query: Params<ServiceQuery>,
+    db: Data<Db>,
+) -> Answer {
+    if let Some(words) = &query.q {
+        return search::answer(&db, &caller, lang.0, words, &query).await;
+    }
     let page = paging::<AppointmentServiceId>(query.limit, query.after.as_deref())?;
     let rows = db.read(&caller, move |tx| store::services(tx, &page)).await?;
     Reply::page(Page::cut(rows, &page, |service| service.id).map(|service| service.view(lang.0)))
@@ -51,7 +60,8 @@ async fn show_appointment_service(
 
 /// Offices that give a service
 ///
-/// Each office with its address and the calendars to book there: the way from a need to a counter.
+/// Each office with its address, the calendars to book there and when each is free next: the way from a need
+/// to a place and a time.
 #[utoipa::path(tag = "booking", security(()),
     params(("service_id" = AppointmentServiceId, Path, description = "The service")), responses(
     (status = 200, description = "The offices, all on one page", body = Page<ServiceOffice>),
@@ -59,30 +69,13 @@ async fn show_appointment_service(
 ))]
 #[get("/appointment-services/{service_id}/offices")]
 async fn list_service_offices(caller: Caller, lang: Language, id: IdPath<AppointmentService>, db: Data<Db>) -> Answer {
+    let holidays = caller.tenant.holidays();
     let offices = db
         .read(&caller, move |tx| {
-            store::service(tx, id.0)?.ok_or_else(not_found)?;
-            let calendars = store::calendars_of(tx, id.0)?;
-            let ids: Vec<_> = calendars.iter().map(|(_, office, _)| *office).collect();
-            let offices = directory::offices_with_places(tx, &ids)?;
-            Ok((offices, calendars))
+            let service = store::service(tx, id.0)?.ok_or_else(not_found)?;
+            search::Guide::new(lang.0, &holidays).offices(tx, &service)
         })
-        .await
-        .map(|(offices, calendars)| {
-            let view = |(office, place): (platform::directory::Office, platform::directory::Place)| ServiceOffice {
-                office_id: office.id,
-                name: office.name.0.text(lang.0).to_owned(),
-                place_id: place.id,
-                address: place.address,
-                locality: place.locality,
-                calendars: calendars
-                    .iter()
-                    .filter(|(_, at, _)| *at == office.id)
-                    .map(|(id, _, name)| CalendarReference { id: *id, name: name.0.text(lang.0).to_owned() })
-                    .collect(),
-            };
-            offices.into_iter().map(view).collect()
-        })?;
+        .await?;
     Reply::page(Page::whole(offices))
 }
 

@@ -10,7 +10,7 @@ use booking::{
     },
     calendars::{Calendar, CalendarId, OpeningRule, claim, store as calendars},
     offers::{Offer, Terms, Wish},
-    services::{AppointmentService, AppointmentServiceId, store as services},
+    services::{AppointmentService, AppointmentServiceId, search, store as services},
 };
 use jiff::{
     SignedDuration, Timestamp,
@@ -113,6 +113,8 @@ struct NewService {
     name: Localized,
     description: Option<Localized>,
     documents: Vec<Localized>,
+    #[serde(default)]
+    keywords: Vec<String>,
     minutes: i64,
     #[serde(default)]
     extra_person_minutes: i64,
@@ -288,6 +290,7 @@ fn plant_services(
             version: 1,
         };
         services::insert(tx, &service)?;
+        search::set_keywords(tx, service.id, &new.keywords)?;
         for slug in &new.calendars {
             let calendar = diaries.get(slug).ok_or_else(|| missing("calendar", slug))?;
             services::link(tx, service.id, calendar.id)?;
