@@ -10,12 +10,14 @@
 pub mod appointments;
 pub mod blocks;
 pub mod calendars;
+pub mod exports;
 pub mod feeds;
 pub mod holds;
 pub mod offers;
 pub mod problems;
 pub mod schema;
 pub mod services;
+pub mod statistics;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -34,6 +36,8 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     holds::routes::routes(cfg);
     appointments::routes::routes(cfg);
     feeds::routes::routes(cfg);
+    exports::routes::routes(cfg);
+    statistics::routes::routes(cfg);
 }
 
 /// Tidies what has expired in one Comune. Nothing depends on it having run.

@@ -187,6 +187,39 @@ pub fn management(caller: &Caller, office: Id<Office>) -> Result<(), Problem> {
     }
 }
 
+/// Which appointments a caller may take away as a file. What a citizen has is in their list; the people that the
+/// appointments are for are told to staff alone.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for others than staff and systems with
+/// the scope, and for systems that ask for the people.
+pub fn exports(caller: &Caller, personal: bool) -> Result<Rows, Problem> {
+    match &caller.kind {
+        CallerKind::Anonymous => Err(Problem::new(&UNAUTHENTICATED)),
+        CallerKind::Staff(_) => Ok(appointments(caller, Wish::Read)),
+        CallerKind::Integration(key) if !key.has_scope(KeyScope::AppointmentsRead) => {
+            Err(forbidden("the key lacks the scope appointments:read"))
+        }
+        CallerKind::Integration(_) if personal => Err(forbidden("the people are told to staff alone")),
+        CallerKind::Integration(_) => Ok(appointments(caller, Wish::Read)),
+        _ => Err(forbidden("exports are for staff and other systems")),
+    }
+}
+
+/// Which appointments a caller may have counted.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for others than managers, admins, the URP
+/// and systems with the scope.
+pub fn statistics(caller: &Caller) -> Result<Rows, Problem> {
+    match &caller.kind {
+        CallerKind::Staff(member) if member.role == StaffRole::Operator && !member.central => {
+            Err(forbidden("statistics are for managers, admins and the URP"))
+        }
+        _ => exports(caller, false),
+    }
+}
+
 fn forbidden(detail: &str) -> Problem {
     Problem::new(&crate::problems::FORBIDDEN).detail(detail)
 }

@@ -153,9 +153,13 @@ impl Contract {
             panic!("{operation} does not declare {media_type} with {}: {answer}", answer.status)
         };
         let validator = self.validator(&media["schema"]);
-        // What is not JSON is text to its schema.
-        let body = if media_type.ends_with("json") { answer.body.clone() } else { json!(answer.text) };
-        let faults: Vec<_> = validator.iter_errors(&body).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        let bodies: Vec<Value> = match media_type {
+            "application/x-ndjson" => answer.text.lines().map(|line| serde_json::from_str(line).expect(line)).collect(),
+            json if json.ends_with("json") => vec![answer.body.clone()],
+            _ => vec![answer.text.clone().into()],
+        };
+        let faults = bodies.iter().flat_map(|body| validator.iter_errors(body));
+        let faults: Vec<_> = faults.map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(faults.is_empty(), "{operation}: the body is not as declared: {faults:#?}\n{answer}");
         if media_type == "application/problem+json" {
             let slug = answer.text_at("/type").trim_start_matches("/problems/").to_owned();
