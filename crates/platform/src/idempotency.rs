@@ -16,12 +16,12 @@ use aws_lc_rs::{
     digest::{SHA256, digest},
 };
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
-use diesel::{prelude::*, sql_query};
+use diesel::prelude::*;
 use jiff::SignedDuration;
 use kernel::Problem;
 use serde::Serialize;
 use storage::{
-    Db, DbError, Tx,
+    Db, DbError, Tx, fixed,
     types::{At, Instant, Key, Uid},
 };
 
@@ -115,28 +115,24 @@ where
     Ok(response)
 }
 
-/// Takes the key. On PostgreSQL the insert waits for another gateway's transaction with the same
+/// Takes the key, also one whose answer is no longer kept. On PostgreSQL the insert waits for another gateway's transaction with the same
 /// key to end; `false` means that there is an answer already.
 fn reserve(tx: &mut Tx<'_>, fingerprint: &str, request_hash: &str) -> storage::Result<bool> {
     let (tenant, now) = (tx.tenant(), tx.now());
     let expired = now.saturating_sub(KEPT).unwrap_or(now);
-    diesel::delete(
-        records::table
-            .filter(records::tenant_id.eq(Key(tenant)))
-            .filter(records::fingerprint.eq(fingerprint))
-            .filter(records::created_at.le(At(expired))),
-    )
-    .execute(tx.conn())?;
-    let inserted = sql_query(
+    let taken = fixed(
         "INSERT INTO idempotency_records (tenant_id, fingerprint, request_hash, sealed, created_at) \
-         VALUES ($1, $2, $3, '', $4) ON CONFLICT (tenant_id, fingerprint) DO NOTHING",
+         VALUES (?, ?, ?, '', ?) ON CONFLICT (tenant_id, fingerprint) DO UPDATE \
+         SET request_hash = excluded.request_hash, sealed = '', created_at = excluded.created_at \
+         WHERE idempotency_records.created_at <= ?",
     )
     .bind::<Uid, _>(Key(tenant))
-    .bind::<diesel::sql_types::Text, _>(fingerprint)
-    .bind::<diesel::sql_types::Text, _>(request_hash)
+    .bind::<diesel::sql_types::Text, _>(fingerprint.to_owned())
+    .bind::<diesel::sql_types::Text, _>(request_hash.to_owned())
     .bind::<Instant, _>(At(now))
+    .bind::<Instant, _>(At(expired))
     .execute(tx.conn())?;
-    Ok(inserted == 1)
+    Ok(taken == 1)
 }
 
 fn replay(tx: &mut Tx<'_>, seal: &Seal, request_hash: &str) -> storage::Result<Written> {

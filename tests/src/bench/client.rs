@@ -54,7 +54,7 @@ pub(crate) async fn ask(
             if status == wanted {
                 micros.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
             } else {
-                if others.is_empty() {
+                if others.is_empty() && status >= 400 {
                     eprintln!("{status}: {}", String::from_utf8_lossy(connection.body()));
                 }
                 *others.entry(status).or_insert(0) += 1;

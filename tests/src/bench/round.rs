@@ -287,9 +287,15 @@ fn write_config(folder: &Path, url: &str, jwks: &str) -> std::path::PathBuf {
     let keys = folder.join("jwks.json");
     std::fs::write(&keys, jwks).expect("the keys");
     let config = folder.join("sportello.toml");
+    // The callers are one address.
+    let limits: String = ["address", "anonymous", "anonymous_write", "staff"]
+        .iter()
+        .map(|who| format!("{who}_per_minute = 100000000\n{who}_burst = 10000000\n"))
+        .collect();
     let text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{url}\"\n[[identity.providers]]\nname = \"{}\"\n\
-         kind = \"staff\"\nissuer = \"{}\"\naudience = \"{{tenant}}\"\njwks_file = \"{}\"\n",
+        "[server]\nlisten = \"127.0.0.1:0\"\n[limits]\n{limits}[database]\nurl = \"{url}\"\n\
+         [[identity.providers]]\nname = \"{}\"\nkind = \"staff\"\nissuer = \"{}\"\n\
+         audience = \"{{tenant}}\"\njwks_file = \"{}\"\n",
         load::PROVIDER,
         host::ISSUER,
         keys.display()

@@ -10,6 +10,7 @@
 
 mod connections;
 mod ledger;
+mod statistics;
 mod together;
 mod transactions;
 

@@ -1,10 +1,10 @@
 //! Queries over appointments and the people they are for.
 
-use diesel::{prelude::*, sql_query};
+use diesel::prelude::*;
 use jiff::Timestamp;
 use kernel::{PageRequest, TaxCode};
 use storage::{
-    MultiBackend, Tx,
+    MultiBackend, Tx, fixed,
     types::{At, Key, Uid},
 };
 
@@ -184,8 +184,8 @@ pub fn owned_by(
 /// When the database fails.
 pub fn lock_person(tx: &mut Tx<'_>, person_key: &str) -> storage::Result<()> {
     let tenant = tx.tenant();
-    sql_query(
-        "INSERT INTO person_locks (tenant_id, bucket, version) VALUES ($1, $2, 1) \
+    fixed(
+        "INSERT INTO person_locks (tenant_id, bucket, version) VALUES (?, ?, 1) \
          ON CONFLICT (tenant_id, bucket) DO UPDATE SET version = person_locks.version + 1",
     )
     .bind::<Uid, _>(Key(tenant))

@@ -1,11 +1,11 @@
 //! Queries over the audit.
 
-use diesel::{prelude::*, sql_query, sql_types::Text};
+use diesel::{prelude::*, sql_types::Text};
 use jiff::Timestamp;
 use kernel::{Id, PageRequest};
 use serde_json::Value;
 use storage::{
-    MultiBackend, Tx,
+    MultiBackend, Tx, fixed,
     types::{At, Key, Uid},
 };
 use uuid::Uuid;
@@ -31,8 +31,8 @@ pub fn record<S: 'static>(tx: &mut Tx<'_>, change: Change<'_, S>) -> storage::Re
     let lane = i64::from(tx.lot() % LANES);
     let tenant = tx.tenant();
     // Takes the chain's end until the commit, and says what it was.
-    let end: End = sql_query(
-        "INSERT INTO audit_lanes (tenant_id, lane, last_seq, last_hash) VALUES ($1, $2, 1, '') \
+    let end: End = fixed(
+        "INSERT INTO audit_lanes (tenant_id, lane, last_seq, last_hash) VALUES (?, ?, 1, '') \
          ON CONFLICT (tenant_id, lane) DO UPDATE SET last_seq = audit_lanes.last_seq + 1 \
          RETURNING last_seq, last_hash",
     )
