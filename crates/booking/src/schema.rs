@@ -258,6 +258,7 @@ diesel::table! {
 
 diesel::allow_tables_to_appear_in_same_query!(
     calendars,
+    occupancy,
     service_calendars,
     appointment_services,
     appointments,

@@ -10,7 +10,7 @@ use actix_web::{
     middleware::{Compress, DefaultHeaders, from_fn},
     web::{self, Data},
 };
-use booking::BookingSettings;
+use booking::{BookingSettings, calendars::Availabilities};
 use platform::{
     access::{Access, identify},
     http::MaxBody,
@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) db: Db,
     pub(crate) access: Access,
     pub(crate) booking: BookingSettings,
+    pub(crate) availabilities: Availabilities,
     pub(crate) max_body: usize,
     pub(crate) in_flight: InFlight,
     pub(crate) contract: SharedContract,
@@ -64,6 +65,7 @@ pub(crate) fn build(
         .app_data(Data::new(shared.db.clone()))
         .app_data(Data::new(shared.access.clone()))
         .app_data(Data::new(shared.booking))
+        .app_data(Data::new(shared.availabilities.clone()))
         .app_data(Data::new(shared.in_flight.clone()))
         .app_data(Data::new(MaxBody(shared.max_body)))
         .app_data(Data::from(shared.contract.clone()))

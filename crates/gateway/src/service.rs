@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use actix_web::HttpServer;
-use booking::BookingSettings;
+use booking::{BookingSettings, calendars::Availabilities};
 use connectors::HttpKeySource;
 use kernel::{Clock, SystemClock};
 use platform::{
@@ -137,6 +137,7 @@ pub async fn serve(
             secret: Arc::new(secret),
         },
         booking: BookingSettings { hold_minutes: i64::from(config.booking.hold_minutes) },
+        availabilities: Availabilities::default(),
         max_body: config.server.max_body_bytes,
         in_flight: InFlight::default(),
         contract: Arc::new(Contract::new()?),

@@ -159,6 +159,34 @@ impl Db {
         outcome.map_err(Failure::into_problem)
     }
 
+    /// Reads with one statement that is known to be short: a row by its key, a sum over some dozen. On SQLite it
+    /// is run where it is called, outside of a transaction: handing it to another thread and back would take
+    /// longer than the statement does (docs/performance.md). A second statement might see another moment.
+    ///
+    /// # Errors
+    /// The refusal of `work`, or a problem that says the database is busy or failed.
+    pub async fn glance<R, F>(&self, scope: &impl AsRef<Scope>, mut work: F) -> std::result::Result<R, Problem>
+    where
+        R: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
+    {
+        if matches!(self.target, Target::Postgres(_)) {
+            return self.read(scope, work).await;
+        }
+        let mut glance = async || {
+            if IN_TRANSACTION.get() {
+                return Err(DbError::Nested.into());
+            }
+            let turn = self.readers.turn().await?;
+            let mut slot = self.readers.get()?;
+            let now = self.clock.now();
+            let seen = inside(|| work(&mut Tx::new(&mut slot.conn, scope.as_ref(), &self.seal, now)));
+            drop((slot, turn));
+            seen
+        };
+        glance().await.map_err(Failure::into_problem)
+    }
+
     /// Writes, all or nothing: commits when `work` is `Ok`, rolls back otherwise.
     ///
     /// `work` may run more than once, when PostgreSQL finds it in conflict with another

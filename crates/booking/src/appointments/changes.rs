@@ -119,8 +119,8 @@ pub(super) fn reschedule(
     let persons = appointment.persons;
     let wish = Wish { service_id: offer.service.id, calendar_id: calendar.id, starts_at: to, persons };
     let visit = claim::plan_visit(tx, offer, &who.caller.tenant.holidays(), wish, Terms::of(who.caller))?;
-    claim::lock(tx, calendar, &visit)?;
     let claim = appointment.id.cast();
+    claim::lock_for_move(tx, calendar, &visit, claim)?;
     calendars::release(tx, claim)?;
     claim::take(tx, calendar, &visit, claim, None)?;
     let moved = Appointment {

@@ -85,13 +85,27 @@ pub fn take(
     })
 }
 
-/// Locks the days a visit touches. Giving time back needs no lock: whoever looks meanwhile sees it taken.
+/// Locks the days a visit touches.
 ///
 /// # Errors
 /// When the database fails.
 pub fn lock(tx: &mut Tx<'_>, calendar: &Calendar, visit: &Visit) -> storage::Result<()> {
-    let days = ticks::days_touched(visit.ticks.clone(), calendar.tick_minutes);
-    store::lock_days(tx, &days.into_iter().map(|day| (calendar.id, day)).collect())
+    store::lock_days(tx, &days(calendar, visit).collect())
+}
+
+/// Locks the days a visit touches and those of a claim that it takes the place of, in the one order.
+///
+/// # Errors
+/// When the database fails.
+pub fn lock_for_move(tx: &mut Tx<'_>, calendar: &Calendar, visit: &Visit, from: ClaimId) -> storage::Result<()> {
+    let mut both = store::days_of(tx, from)?;
+    both.extend(days(calendar, visit));
+    store::lock_days(tx, &both)
+}
+
+fn days(calendar: &Calendar, visit: &Visit) -> impl Iterator<Item = (CalendarId, Date)> {
+    let id = calendar.id;
+    ticks::days_touched(visit.ticks.clone(), calendar.tick_minutes).into_iter().map(move |day| (id, day))
 }
 
 /// The plans of a range of dates, both included, with the closures of the Comune as they are now.

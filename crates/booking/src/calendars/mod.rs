@@ -1,6 +1,7 @@
 //! Calendars of counters: when they are open, and what of it is free.
 
 pub mod admin;
+mod availability;
 pub mod claim;
 pub mod closures;
 pub mod conflicts;
@@ -14,4 +15,5 @@ pub mod timetable;
 mod timetable_properties;
 pub mod views;
 
+pub use availability::Availabilities;
 pub use model::{Calendar, CalendarId, ExceptionKind, OpeningException, OpeningRule};

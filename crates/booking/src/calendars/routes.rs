@@ -2,13 +2,15 @@
 
 use std::ops::RangeInclusive;
 
-use actix_web::{get, web::Data};
+use actix_web::{get, http::StatusCode, web::Data};
 use jiff::{SignedDuration, civil::Date};
-use kernel::{Page, civil};
+use kernel::{Lang, Page, Problem, civil};
 use platform::{
     access::Caller,
     directory::OfficeId,
-    http::{Answer, IdPath, Language, Params, ProblemBody, Reply, bad_query, not_found, paging, sane_date},
+    http::{
+        Answer, IdPath, IfNoneMatch, Language, Params, ProblemBody, Reply, bad_query, not_found, paging, sane_date,
+    },
 };
 use serde::{Deserialize, Serialize};
 use storage::{Db, Tx};
@@ -16,16 +18,15 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    admin, claim, closures,
+    admin,
+    availability::{Availabilities, Days, Of, Question},
+    closures,
     model::{Calendar, CalendarId},
     occupancy::Slot,
     store,
     views::{self, CalendarView, OpeningExceptionView, OpeningRuleView, SlotView},
 };
-use crate::{
-    offers::{Offer, Terms},
-    services::{AppointmentService, AppointmentServiceId, store as services},
-};
+use crate::services::AppointmentServiceId;
 
 /// Which calendars.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -160,8 +161,10 @@ pub struct Availability {
 /// For each date, at how many times a visit for this service could still start. Dates past the
 /// calendar's horizon are left out.
 #[utoipa::path(tag = "calendars", security(()),
-    params(("calendar_id" = CalendarId, Path, description = "The calendar"), AvailabilityQuery), responses(
-    (status = 200, description = "One entry per date, in order", body = Page<Availability>),
+    params(("calendar_id" = CalendarId, Path, description = "The calendar"), AvailabilityQuery,
+        ("If-None-Match" = Option<String>, Header, max_length = 500, description = "The `ETag` of the answer that the client holds")), responses(
+    (status = 200, description = "One entry per date, in order. `ETag` is set.", body = Page<Availability>),
+    (status = 304, description = "The client holds this answer already. `ETag` is set."),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-query`, `duration-not-allowed`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -170,19 +173,20 @@ async fn list_availabilities(
     caller: Caller,
     id: IdPath<Calendar>,
     query: Params<AvailabilityQuery>,
+    held: IfNoneMatch,
     db: Data<Db>,
+    known: Data<Availabilities>,
 ) -> Answer {
     let (from, to) = range(&db, query.from, query.to, 62)?;
     let to = if query.to.is_none() { to.min(from.saturating_add(SignedDuration::from_hours(31 * 24))) } else { to };
-    let days = free_slots(&db, &caller, id.0, query.service_id, query.persons, from..=to).await?;
-    let items = days
-        .into_iter()
-        .map(|(date, slots)| Availability {
-            date,
-            free: i64::try_from(slots.iter().filter(|slot| slot.free > 0).count()).unwrap_or(i64::MAX),
-        })
-        .collect();
-    Reply::page(Page::whole(items))
+    let question = question(Of::Days, &caller, id.0, query.service_id, query.persons, from..=to)?;
+    Ok(known.answer(&db, &caller, &held, question, write_days).await?)
+}
+
+fn write_days(days: Days) -> Result<String, Problem> {
+    let free = |slots: Vec<Slot>| i64::try_from(slots.iter().filter(|slot| slot.free > 0).count()).unwrap_or(i64::MAX);
+    let items = days.into_iter().map(|(date, slots)| Availability { date, free: free(slots) }).collect();
+    Ok(Reply::with(StatusCode::OK, Page::whole(items)).written()?.body)
 }
 
 /// For what, for how many, and on which date.
@@ -204,50 +208,46 @@ pub struct SlotQuery {
 /// Every time at which a visit for this service could start on that date, taken ones included
 /// (`free` is 0). Notice and horizon are taken into account.
 #[utoipa::path(tag = "calendars", security(()),
-    params(("calendar_id" = CalendarId, Path, description = "The calendar"), SlotQuery), responses(
-    (status = 200, description = "The times, in order", body = Page<SlotView>),
+    params(("calendar_id" = CalendarId, Path, description = "The calendar"), SlotQuery,
+        ("If-None-Match" = Option<String>, Header, max_length = 500, description = "The `ETag` of the answer that the client holds")), responses(
+    (status = 200, description = "The times, in order. `ETag` is set.", body = Page<SlotView>),
+    (status = 304, description = "The client holds this answer already. `ETag` is set."),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-query`, `duration-not-allowed`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/calendars/{calendar_id}/slots")]
-async fn list_slots(caller: Caller, id: IdPath<Calendar>, query: Params<SlotQuery>, db: Data<Db>) -> Answer {
-    let (date, service) = (sane_date("date", query.date)?, query.service_id);
-    let days = free_slots(&db, &caller, id.0, service, query.persons, date..=date).await?;
-    Reply::page(Page::whole(days.into_iter().flat_map(|(_, slots)| slots).map(SlotView::from).collect()))
+async fn list_slots(
+    caller: Caller,
+    id: IdPath<Calendar>,
+    query: Params<SlotQuery>,
+    held: IfNoneMatch,
+    db: Data<Db>,
+    known: Data<Availabilities>,
+) -> Answer {
+    let date = sane_date("date", query.date)?;
+    let question = question(Of::Times, &caller, id.0, query.service_id, query.persons, date..=date)?;
+    Ok(known.answer(&db, &caller, &held, question, write_times).await?)
 }
 
-async fn free_slots(
-    db: &Db,
+fn write_times(days: Days) -> Result<String, Problem> {
+    let times: Vec<SlotView> = days.into_iter().flat_map(|(_, slots)| slots).map(SlotView::from).collect();
+    Ok(Reply::with(StatusCode::OK, Page::whole(times)).written()?.body)
+}
+
+fn question(
+    of: Of,
     caller: &Caller,
     calendar: CalendarId,
     service: AppointmentServiceId,
     persons: Option<i64>,
     dates: RangeInclusive<Date>,
-) -> Result<Vec<(Date, Vec<Slot>)>, kernel::Problem> {
+) -> Result<Question, Problem> {
     let persons = persons.unwrap_or(1);
     if !(1..=100).contains(&persons) {
         return Err(bad_query("persons", "out-of-range", "a number from 1 to 100"));
     }
-    let (holidays, who) = (caller.tenant.holidays(), caller.clone());
-    db.read(caller, move |tx| {
-        let calendar = find(tx, calendar)?;
-        let terms = Terms::at(&who, calendar.office_id);
-        let service = given(tx, service, calendar.id)?
-            .ok_or_else(|| bad_query("service_id", "not-given", "not a service of this calendar"))?;
-        claim::slots_for(tx, &Offer { calendar, service }, &holidays, persons, dates.clone(), terms)
-    })
-    .await
-    .map_err(of_query)
-}
-
-/// Names the members of a body that a refusal is about as the parameters that they are here.
-fn of_query(mut problem: kernel::Problem) -> kernel::Problem {
-    for error in &mut problem.errors {
-        if let Some(name) = error.pointer.strip_prefix('/') {
-            error.pointer = format!("?{name}");
-        }
-    }
-    problem
+    let (from, to) = dates.into_inner();
+    Ok(Question { of, tenant: caller.tenant.tenant_id, calendar, service, persons, from, to })
 }
 
 /// The calendar, or the refusal of a path that names none.
@@ -258,17 +258,8 @@ pub(super) fn find(tx: &mut Tx<'_>, id: CalendarId) -> storage::Result<Calendar>
     Ok(store::calendar(tx, id)?.ok_or_else(not_found)?)
 }
 
-/// The service, when this calendar gives it.
-fn given(
-    tx: &mut Tx<'_>,
-    service: AppointmentServiceId,
-    calendar: CalendarId,
-) -> storage::Result<Option<AppointmentService>> {
-    if services::is_given(tx, service, calendar)? { services::service(tx, service) } else { Ok(None) }
-}
-
 /// Reads a range of dates, at most `days` long.
-fn range(db: &Db, from: Option<Date>, to: Option<Date>, days: i64) -> Result<(Date, Date), kernel::Problem> {
+fn range(db: &Db, from: Option<Date>, to: Option<Date>, days: i64) -> Result<(Date, Date), Problem> {
     let from = sane_date("from", from.unwrap_or_else(|| civil::date_of(db.clock().now())))?;
     let latest = from.saturating_add(SignedDuration::from_hours(days.saturating_mul(24)));
     let to = to.unwrap_or(latest);

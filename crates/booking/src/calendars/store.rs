@@ -7,16 +7,17 @@ use std::{
 
 use diesel::{prelude::*, sql_query};
 use jiff::{Timestamp, civil::Date};
-use kernel::{Id, Localized, PageRequest};
+use kernel::{Id, Localized, PageRequest, civil};
 use platform::directory::OfficeId;
 use storage::{
-    DbError, Json, MultiBackend, Tx, both,
+    DbError, Json, MultiBackend, Tx, both, fixed,
     types::{At, CivilDate, Day, Hour, Key, Uid},
 };
 
 use super::{
     model::{Calendar, CalendarId, ExceptionKind, OpeningException, OpeningRule},
     occupancy::{Audience, FIRST_INTERNAL_SEAT, Seats},
+    ticks::instant_of,
 };
 use crate::schema::{calendars, occupancy, opening_exceptions, opening_rules};
 
@@ -289,15 +290,16 @@ pub fn lock_all_hours(tx: &mut Tx<'_>) -> storage::Result<()> {
 }
 
 /// Locks days of calendars until the end of the transaction, so that claims of the same day follow
-/// one another. Give them in the one order everybody uses (sorted), or two claims can lock each other out.
+/// one another, and raises their versions: whatever changes what is free on a day has locked it. Give them in the
+/// one order everybody uses (sorted), or two claims can lock each other out.
 ///
 /// # Errors
 /// When the database fails.
 pub fn lock_days(tx: &mut Tx<'_>, days: &BTreeSet<(CalendarId, Date)>) -> storage::Result<()> {
     let tenant = tx.tenant();
     for (calendar, day) in days {
-        sql_query(
-            "INSERT INTO calendar_days (tenant_id, calendar_id, day, version) VALUES ($1, $2, $3, 1) \
+        fixed(
+            "INSERT INTO calendar_days (tenant_id, calendar_id, day, version) VALUES (?, ?, ?, 1) \
              ON CONFLICT (tenant_id, calendar_id, day) DO UPDATE SET version = calendar_days.version + 1",
         )
         .bind::<Uid, _>(Key(tenant))
@@ -448,17 +450,38 @@ pub fn take(
 /// When the database fails.
 pub fn release_after(tx: &mut Tx<'_>, claim: ClaimId, tick: i64) -> storage::Result<()> {
     use occupancy as o;
+    let days = days_of(tx, claim)?;
+    lock_days(tx, &days)?;
     let theirs = o::table.filter(o::tenant_id.eq(Key(tx.tenant()))).filter(o::claim_id.eq(Key(claim)));
     diesel::delete(theirs.filter(o::tick.gt(tick))).execute(tx.conn())?;
     Ok(())
 }
 
-/// Gives back every seat of a claim.
+/// The days in which a claim has seats.
+///
+/// # Errors
+/// When the database fails.
+pub fn days_of(tx: &mut Tx<'_>, claim: ClaimId) -> storage::Result<BTreeSet<(CalendarId, Date)>> {
+    use occupancy as o;
+    let seats: Vec<(CalendarId, i64, i64)> = o::table
+        .inner_join(calendars::table.on(calendars::tenant_id.eq(o::tenant_id).and(calendars::id.eq(o::calendar_id))))
+        .filter(o::tenant_id.eq(Key(tx.tenant())))
+        .filter(o::claim_id.eq(Key(claim)))
+        .select((o::calendar_id, o::tick, calendars::tick_minutes))
+        .load(tx.conn())?;
+    let day = |(calendar, tick, tick_minutes)| (calendar, civil::date_of(instant_of(tick, tick_minutes)));
+    Ok(seats.into_iter().map(day).collect())
+}
+
+/// Gives back every seat of a claim. Its days are locked first, so that their versions tell of it to whoever
+/// remembers what is free; a transaction that locks others besides locks them all together before ([`days_of`]).
 ///
 /// # Errors
 /// When the database fails.
 pub fn release(tx: &mut Tx<'_>, claim: ClaimId) -> storage::Result<()> {
     use occupancy as o;
+    let days = days_of(tx, claim)?;
+    lock_days(tx, &days)?;
     let tenant = Key(tx.tenant());
     diesel::delete(o::table.filter(o::tenant_id.eq(tenant)).filter(o::claim_id.eq(Key(claim)))).execute(tx.conn())?;
     Ok(())

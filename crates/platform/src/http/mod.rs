@@ -1,6 +1,7 @@
 //! The habits of our HTTP: how requests are read, how answers and refusals are written.
 
 mod body;
+mod if_none_match;
 mod link;
 mod params;
 mod patch;
@@ -9,6 +10,7 @@ mod reply;
 pub mod typed_patch;
 
 pub use body::{Body, MaxBody};
+pub use if_none_match::IfNoneMatch;
 pub use link::Link;
 pub use params::{
     IdPair, IdPath, IdempotencyKey, IdempotencyKeyHeader, IfMatch, IfMatchHeader, Language, MaybeIdempotencyKey,

@@ -1,0 +1,52 @@
+//! `If-None-Match`: a client says which answer it holds already.
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
+
+use super::Refused;
+
+/// The longest header that is read, in characters: some dozen of our tags.
+const LONGEST: usize = 500;
+
+/// The tags of the answers that a client holds. What cannot be read names none of ours: it only costs the whole
+/// answer.
+#[derive(Debug, Clone)]
+pub struct IfNoneMatch(Option<String>);
+
+impl IfNoneMatch {
+    /// Whether one of them is this tag, which stands in quotes. Compared weakly (RFC 9110 §13.1.2): a proxy that
+    /// compresses the answer weakens its tag.
+    pub fn names(&self, etag: &str) -> bool {
+        let Some(text) = &self.0 else { return false };
+        let tag = |tag: &str| tag.trim().strip_prefix("W/").unwrap_or(tag.trim()) == etag;
+        text.trim() == "*" || text.split(',').any(tag)
+    }
+}
+
+impl FromRequest for IfNoneMatch {
+    type Error = Refused;
+    type Future = Ready<Result<Self, Refused>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let header = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        ready(Ok(Self(header.filter(|text| text.len() <= LONGEST).map(str::to_owned))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_compared_weakly() {
+        let names = |held: &str| IfNoneMatch(Some(held.to_owned())).names("\"abc\"");
+        for held in ["\"abc\"", "W/\"abc\"", "\"x\", \"abc\"", "*"] {
+            assert!(names(held), "{held}");
+        }
+        for held in ["\"abcd\"", "abc", "", "\"x\""] {
+            assert!(!names(held), "{held}");
+        }
+        assert!(!IfNoneMatch(None).names("\"abc\""));
+    }
+}
