@@ -100,7 +100,7 @@ fn filled(path: &str) -> String {
 /// is the matter of [`matrix`].
 async fn does_what_every_sample_asks(server: Server) {
     let contract = Contract::committed();
-    for request in stage::requests(&server, &contract).await {
+    for request in Box::pin(stage::requests(&server, &contract)).await {
         let answer = request.send(&contract, &request.caller).await;
         assert!((200..300).contains(&answer.status), "{}: {answer}", request.operation);
         contract.check(&request.operation, &answer);

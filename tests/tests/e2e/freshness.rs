@@ -167,6 +167,7 @@ async fn an_answer_is_as_fresh_as_the_rows(server: Server) {
                 ends_at: None,
                 capacity: None,
                 reason: None,
+                version: 1,
             };
             calendars::insert_exception(tx, &exception)
         })

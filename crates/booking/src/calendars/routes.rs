@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use actix_web::{get, http::StatusCode, web::Data};
 use jiff::{SignedDuration, civil::Date};
-use kernel::{Lang, Page, Problem, civil};
+use kernel::{Page, Problem, civil};
 use platform::{
     access::Caller,
     directory::OfficeId,

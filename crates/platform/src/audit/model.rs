@@ -31,6 +31,14 @@ pub struct Change<'a, S> {
     pub after: Option<&'a Value>,
 }
 
+// Derives would ask `S` for the same traits.
+impl<S> Clone for Change<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<S> Copy for Change<'_, S> {}
+
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = audit_entries)]

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     access::{Access, Caller, policy},
     audit::{self, Change},
-    http::{Answer, IfMatch, Link, TypedPatch, ProblemBody, Reply},
+    http::{Answer, IfMatch, Link, ProblemBody, Reply, TypedPatch},
     tenants::{self, Tenant},
 };
 

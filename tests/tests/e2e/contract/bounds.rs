@@ -59,7 +59,7 @@ fn short(text: &str) -> String {
 
 async fn takes_the_bodies_it_describes(server: Server) {
     let contract = Contract::committed();
-    let requests = stage::requests(&server, &contract).await;
+    let requests = Box::pin(stage::requests(&server, &contract)).await;
     let (mut tried, mut findings) = (0, Vec::new());
     for request in requests.iter().filter(|request| request.body.is_some()) {
         let schema = contract.operation(&request.operation).body.expect("a body in the contract too");
@@ -145,7 +145,7 @@ fn candidates(contract: &Contract, schema: &Value) -> Vec<Value> {
 
 async fn takes_the_queries_it_describes(server: Server) {
     let contract = Contract::committed();
-    let requests = stage::requests(&server, &contract).await;
+    let requests = Box::pin(stage::requests(&server, &contract)).await;
     let (mut tried, mut findings) = (0, Vec::new());
     for request in &requests {
         let operation = contract.operation(&request.operation);
@@ -189,7 +189,7 @@ const SHORTEST_OF_STRANGERS: usize = 16;
 
 async fn takes_the_keys_it_describes(server: Server) {
     let contract = Contract::committed();
-    let requests = stage::requests(&server, &contract).await;
+    let requests = Box::pin(stage::requests(&server, &contract)).await;
     let mut tried = 0;
     for request in &requests {
         let operation = contract.operation(&request.operation);
@@ -235,7 +235,7 @@ async fn takes_the_keys_it_describes(server: Server) {
 /// Of the right form, and yet beyond what one database or the other can be asked for.
 async fn refuses_what_no_database_could_keep(server: Server) {
     let contract = Contract::committed();
-    let requests = stage::requests(&server, &contract).await;
+    let requests = Box::pin(stage::requests(&server, &contract)).await;
     let refused = async |operation: &str, name: &str, value: &str, slug: &str| {
         let request = requests.iter().find(|request| request.operation == operation).expect("a request");
         let mut call = request.call(&contract, &request.caller);

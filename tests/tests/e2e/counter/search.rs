@@ -55,14 +55,14 @@ async fn the_list_of_a_desk(server: Server) {
     };
     let day = |days| desk.day(days).to_string();
     assert_eq!(found(&[("from", day(3)), ("to", day(3))]).await, in_order);
-    assert_eq!(found(&[("from", day(4))]).await, [] as [Value; 0]);
-    assert_eq!(found(&[("to", day(2))]).await, [] as [Value; 0]);
+    assert!(found(&[("from", day(4))]).await.is_empty());
+    assert!(found(&[("to", day(2))]).await.is_empty());
     citizen.post(&path(&booked[0], "/cancellation"), json!({})).await.expect(200);
     assert_eq!(found(&[("state", "cancelled".into())]).await, in_order[2..]);
     assert_eq!(found(&[("state", "confirmed,cancelled".into())]).await, in_order);
     let code = elsewhere.text_at("/code").to_lowercase();
     assert_eq!(all_pages(&admin, &by("code", code.clone()), 20).await, [elsewhere.at("/id").clone()]);
-    assert_eq!(found(&[("code", code)]).await, [] as [Value; 0]);
+    assert!(found(&[("code", code)]).await.is_empty());
 
     for (name, value) in
         [("state", "waiting"), ("to", "1900-01-01"), ("office_id", "here"), ("after", "there"), ("q", "x")]
@@ -114,12 +114,12 @@ async fn people_are_found_by_name_code_and_address(server: Server) {
     for limit in [1, 2, 3, 100] {
         assert_eq!(found(json!({ "name": "D’ÚZZ", "limit": limit })).await, in_order, "by {limit}");
     }
-    assert_eq!(found(json!({ "name": "duzzelo an" })).await, [anna.clone()]);
-    assert_eq!(found(json!({ "name": "anna d'uzzelo" })).await, [anna.clone()]);
-    assert_eq!(found(json!({ "tax_code": "prvnna80a41z998f" })).await, [carla.clone()]);
-    assert_eq!(found(json!({ "email": "CARLA.Zeta@example.org" })).await, [carla.clone()]);
-    assert_eq!(found(json!({ "name": "zeta", "states": ["cancelled"] })).await, [] as [Value; 0]);
-    assert_eq!(found(json!({ "name": "zeta", "from": desk.day(4).to_string() })).await, [] as [Value; 0]);
+    assert_eq!(found(json!({ "name": "duzzelo an" })).await.as_slice(), std::slice::from_ref(anna));
+    assert_eq!(found(json!({ "name": "anna d'uzzelo" })).await.as_slice(), std::slice::from_ref(anna));
+    assert_eq!(found(json!({ "tax_code": "prvnna80a41z998f" })).await.as_slice(), std::slice::from_ref(carla));
+    assert_eq!(found(json!({ "email": "CARLA.Zeta@example.org" })).await.as_slice(), std::slice::from_ref(carla));
+    assert!(found(json!({ "name": "zeta", "states": ["cancelled"] })).await.is_empty());
+    assert!(found(json!({ "name": "zeta", "from": desk.day(4).to_string() })).await.is_empty());
     let named = searched(&admin, json!({ "email": "carla.zeta@example.org" })).await;
     assert_eq!(named[0].items()[0]["applicant_name"], json!({ "given_name": "Carla", "family_name": "Zeta" }));
 
@@ -139,7 +139,7 @@ async fn people_are_found_by_name_code_and_address(server: Server) {
         server.client(role).post("/appointment-searches", search()).await.problem(403, "forbidden");
     }
     // Staff of other offices search, and find nothing of this one.
-    assert_eq!(searched(&server.client("operator"), json!({ "name": "duzz" })).await[0].items(), &[] as &[Value]);
+    assert!(searched(&server.client("operator"), json!({ "name": "duzz" })).await[0].items().is_empty());
 }
 
 async fn each_caller_lists_what_they_may_see(server: Server) {

@@ -25,7 +25,7 @@ async fn notes_are_for_staff(server: Server) {
     let list = server.client("urp_operator").get(&notes).query("limit", 1).await.expect(200);
     let next = list.text_at("/next");
     let rest = server.client("urp_operator").get(&notes).query("after", next).await.expect(200);
-    assert_eq!(list.items(), [first.body.clone()]);
+    assert_eq!(list.items(), std::slice::from_ref(&first.body));
     assert_eq!(rest.items()[0]["body"], "Ha telefonato");
     assert_eq!(rest.items()[0]["author"]["kind"], "staff");
     assert!(rest.items()[0]["author"]["name"].as_str().is_some_and(|name| !name.is_empty()), "{rest}");

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     access::{Caller, CallerKind, policy},
     directory::routes::PageQuery,
-    http::{Answer, Body, IdPath, IdempotencyKey, IfMatch, TypedPatch, Params, ProblemBody, Reply, not_found, paging},
+    http::{Answer, Body, IdPath, IdempotencyKey, IfMatch, Params, ProblemBody, Reply, TypedPatch, not_found, paging},
     idempotency::{self, InFlight},
 };
 
