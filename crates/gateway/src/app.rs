@@ -28,6 +28,7 @@ use crate::{
         compression::{around_compression, choose_compression},
         cors, head_as_get,
         limits::{Limits, count_address, count_caller},
+        signed_in::signed_in,
         speak_problems,
     },
     openapi, pages,
@@ -76,6 +77,7 @@ pub(crate) fn build(
             scope::scope("/{comune}/v1")
                 // Personal data is nobody's to keep on the way; what may be kept says so itself.
                 .wrap(DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store")))
+                .wrap(from_fn(signed_in))
                 .wrap(from_fn(count_caller))
                 .wrap(from_fn(identify))
                 .configure(openapi::routes),

@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod compression;
 mod cors;
 pub(crate) mod limits;
+pub(crate) mod signed_in;
 
 use std::panic::AssertUnwindSafe;
 

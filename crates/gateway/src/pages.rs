@@ -1,6 +1,6 @@
 //! What stands beside the API: health, the contract, its documentation, the pages of the problems.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse, get,
@@ -13,7 +13,7 @@ use platform::{
     problems::METHOD_NOT_ALLOWED,
     tenants,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use storage::{Db, Scope};
 
 use crate::{metrics::Readers, openapi};
@@ -24,6 +24,8 @@ pub(crate) struct Contract {
     v3_1: String,
     v3_0: String,
     routes: Vec<Route>,
+    /// Method and pattern of what nobody may ask for without saying who they are.
+    for_callers: HashSet<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -45,12 +47,24 @@ impl Contract {
                 .iter()
                 .map(|path| Route::new(path, vec!["GET".to_owned()]))
                 .collect();
+        let mut for_callers = HashSet::new();
         for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
+            for (method, operation) in item.as_object().into_iter().flatten() {
+                let ways = operation.get("security").and_then(Value::as_array);
+                if ways.is_some_and(|ways| !ways.iter().any(|way| way.as_object().is_some_and(Map::is_empty))) {
+                    for_callers.insert((method.to_uppercase(), format!("/{{comune}}/v1{path}")));
+                }
+            }
             let methods = item.as_object().into_iter().flatten().map(|(name, _)| name.to_uppercase());
             let methods = methods.filter(|name| name != "PARAMETERS" && name != "SERVERS").collect();
             routes.push(Route::new(&format!("/{{comune}}/v1{path}"), methods));
         }
-        Ok(Self { v3_1: document.to_string(), v3_0, routes })
+        Ok(Self { v3_1: document.to_string(), v3_0, routes, for_callers })
+    }
+
+    /// Whether the operation of a method and a route's pattern takes nobody in particular.
+    pub(crate) fn wants_a_caller(&self, method: &str, pattern: &str) -> bool {
+        self.for_callers.contains(&(method.to_owned(), pattern.to_owned()))
     }
 
     /// The methods a path answers to; empty when it is no path of ours.
@@ -183,7 +197,7 @@ mod tests {
     #[test]
     fn a_path_of_ours_names_its_methods() {
         let contract = Contract::new().unwrap();
-        assert_eq!(contract.methods("/bugliano/v1/offices"), ["GET"]);
+        assert_eq!(contract.methods("/bugliano/v1/offices"), ["GET", "POST"]);
         assert_eq!(contract.methods("/bugliano/v1/holds"), ["POST"]);
         assert_eq!(contract.methods("/health/live"), ["GET"]);
         assert!(contract.methods("/bugliano/v1/nothing").is_empty());

@@ -162,6 +162,7 @@ fn what_harms_nobody_is_not_told() {
         (operation("requestBody/content/text~1plain"), Some(json!({ "schema": {} }))),
         (operation("responses/404"), None),
         (operation("responses/409"), Some(json!({ "description": "taken" }))),
+        (operation("responses/304"), Some(json!({ "description": "the client has it" }))),
         (answer("properties/more"), Some(json!({ "type": "string" }))),
         (answer("properties/next/type"), Some(json!("string"))),
         (answer("properties/next/maxLength"), Some(json!(100))),

@@ -157,7 +157,9 @@ impl Pair<'_> {
                 }
             }
         }
-        for (status, _) in members(other).filter(|(status, _)| status.starts_with(['2', '3'])) {
+        // 304 is told only to those who ask for it (`If-None-Match`).
+        let told = |status: &str| status.starts_with(['2', '3']) && status != "304";
+        for (status, _) in members(other).filter(|(status, _)| told(status)) {
             if own.get(status).is_none() {
                 tell(format!("may now answer {status}"));
             }
