@@ -15,6 +15,7 @@
     reason = "a program for the terminal: a surprise stops it with its place, and its figures are far from any limit"
 )]
 
+mod bulk;
 mod client;
 mod host;
 mod load;

@@ -274,12 +274,12 @@ async fn what_can_be_read_can_be_asked_about(server: Server) {
         assert_eq!(asked.text, "", "{asked}");
     }
     // What is only written is not read, in either way.
-    let asked = visitor.call(Method::HEAD, "/appointments").await;
+    let asked = visitor.call(Method::HEAD, "/appointment-lookups").await;
     assert_eq!((asked.status, asked.header("allow")), (405, Some("POST")), "{asked}");
-    // Pages of other origins are not served yet; whoever asks is told which methods there are.
+    // A page of a site that the Comune has not named is told which methods there are, and nothing of origins.
     for (path, allow) in [
-        ("/offices", "GET, HEAD"),
-        ("/appointments", "POST"),
+        ("/offices", "GET, HEAD, POST"),
+        ("/appointment-lookups", "POST"),
         (&format!("/holds/{}", desk.calendar.id), "DELETE, GET, HEAD"),
     ] {
         let asked = visitor.call(Method::OPTIONS, path).header("Origin", "https://example.org").await;

@@ -30,7 +30,9 @@ both_databases!(
 
 /// What a client may go by, without what is each answer's own.
 fn essence(answer: &Answer) -> (u16, &str, BTreeMap<String, String>) {
-    let own = ["date", "request-id", "idempotency-replayed"];
+    // What each answer has of its own: also where its caller stands with the limits.
+    let own =
+        ["date", "request-id", "idempotency-replayed", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"];
     let kept = |headers: &HeaderMap| {
         let text = |name: &reqwest::header::HeaderName| (name.to_string(), headers[name].to_str().unwrap().to_owned());
         headers.keys().filter(|name| !own.contains(&name.as_str())).map(text).collect()

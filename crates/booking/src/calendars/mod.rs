@@ -8,6 +8,7 @@ pub mod conflicts;
 pub mod model;
 pub mod occupancy;
 pub mod routes;
+mod seats;
 pub mod store;
 pub mod ticks;
 pub mod timetable;

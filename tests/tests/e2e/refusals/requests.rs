@@ -78,10 +78,10 @@ async fn addresses(server: &Server, desk: &Desk, refused: &mut Refusals) {
     let id = NOBODY;
     for (method, path, allow) in [
         (Method::DELETE, "/status".to_owned(), "GET"),
-        (Method::PUT, "/offices".to_owned(), "GET"),
+        (Method::PUT, "/offices".to_owned(), "GET, POST"),
         (Method::PATCH, "/holds".to_owned(), "POST"),
         (Method::PUT, format!("/holds/{id}"), "DELETE, GET"),
-        (Method::GET, "/appointments".to_owned(), "POST"),
+        (Method::GET, "/appointment-lookups".to_owned(), "POST"),
         (Method::DELETE, format!("/appointments/{id}"), "GET"),
         (Method::GET, format!("/appointments/{id}/cancellation"), "POST"),
         (Method::OPTIONS, "/appointment-lookups".to_owned(), "POST"),

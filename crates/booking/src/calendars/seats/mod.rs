@@ -1,0 +1,3 @@
+//! The seats of calendars, one row for each tick that somebody has one.
+
+pub(super) mod store;
