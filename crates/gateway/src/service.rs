@@ -11,7 +11,7 @@ use platform::{
     idempotency::InFlight,
     tenants::{self, TenantDirectory},
 };
-use storage::{Db, Target, conn::TargetError, migrate};
+use storage::{Db, Seal, Target, conn::TargetError, migrate};
 
 use crate::{
     app::{self, Shared},
@@ -74,10 +74,19 @@ pub(crate) fn target(config: &Config) -> Result<Target, StartError> {
     Ok(if config.database.allow_cleartext { target } else { target.must_be_local()? })
 }
 
-/// Opens a database that has been migrated.
+/// Opens a database that has been migrated, to change what is in it.
+///
+/// # Errors
+/// Without the deployment's secret too: what is written is sealed with it.
 pub(crate) async fn open(config: &Config, target: &Target) -> Result<Db, StartError> {
+    open_sealed(config, target, config.secret(target)?.seal()).await
+}
+
+/// Opens a database that has been migrated, with a seal for what is written. The platform's own row, which is made here
+/// where it is missing, has no seal.
+async fn open_sealed(config: &Config, target: &Target, seal: Seal) -> Result<Db, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let db = Db::open(target, &config.database.options(config.secret(target)?.seal()), clock)?;
+    let db = Db::open(target, &config.database.options(seal), clock)?;
     tenants::ensure_platform(&db).await?;
     if !db.is_walled().await? {
         tracing::warn!(
@@ -90,6 +99,19 @@ pub(crate) async fn open(config: &Config, target: &Target) -> Result<Db, StartEr
 /// Opens a database that must exist. `may_migrate` brings it up to date first; otherwise one that is behind
 /// is refused.
 pub(crate) async fn open_existing(config: &Config, may_migrate: bool) -> Result<Db, StartError> {
+    let target = existing(config, may_migrate)?;
+    open(config, &target).await
+}
+
+/// Opens a database that must exist and be up to date, to read it only. Needs no secret and makes none: nothing is
+/// sealed.
+pub(crate) async fn open_to_read(config: &Config) -> Result<Db, StartError> {
+    let target = existing(config, false)?;
+    open_sealed(config, &target, Seal::default()).await
+}
+
+/// The database that exists, brought up to date or found so.
+fn existing(config: &Config, may_migrate: bool) -> Result<Target, StartError> {
     let target = target(config)?;
     target.must_exist()?;
     if may_migrate {
@@ -102,7 +124,7 @@ pub(crate) async fn open_existing(config: &Config, may_migrate: bool) -> Result<
             return Err(StartError::Pending(pending));
         }
     }
-    open(config, &target).await
+    Ok(target)
 }
 
 /// How long a connection stays open without a request. Longer than the minute for which reverse proxies keep

@@ -9,7 +9,7 @@ use platform::{
 };
 use storage::{Db, Scope, scope::PLATFORM};
 
-use super::{CliError, scope_of};
+use super::{CliError, Needs, scope_of};
 use crate::terminal::say;
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +29,13 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "SLUG")]
         tenant: Option<String>,
     },
+}
+
+impl AuditCommand {
+    /// Where the chains end is to be read; whether they hold is told with the secret.
+    pub(super) const fn needs(&self) -> Needs {
+        if matches!(self, Self::Anchor { .. }) { Needs::Reading } else { Needs::Secret }
+    }
 }
 
 pub(super) async fn run(db: &Db, command: AuditCommand) -> Result<ExitCode, CliError> {

@@ -9,7 +9,7 @@ use platform::{
 };
 use storage::Db;
 
-use super::{CliError, Of, scope_of};
+use super::{CliError, Needs, Of, scope_of};
 use crate::terminal::say;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -63,6 +63,13 @@ pub(super) enum KeyCommand {
         #[command(flatten)]
         of: Of,
     },
+}
+
+impl KeyCommand {
+    /// Listing changes nothing.
+    pub(super) const fn needs(&self) -> Needs {
+        if matches!(self, Self::List { .. }) { Needs::Reading } else { Needs::Secret }
+    }
 }
 
 pub(super) async fn run(db: &Db, command: KeyCommand) -> Result<(), CliError> {

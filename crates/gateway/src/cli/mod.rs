@@ -171,19 +171,19 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Migrate { check } => return migrate_command(&Config::load(&flags)?, check),
         Command::Openapi { v3_0 } => print_contract(v3_0)?,
         Command::Tenant { command } => {
-            let db = quietly_open(&flags).await?;
+            let db = quietly_open(&flags, command.needs()).await?;
             tenant::run(&db, command).await?;
         }
         Command::Key { command } => {
-            let db = quietly_open(&flags).await?;
+            let db = quietly_open(&flags, command.needs()).await?;
             key::run(&db, command).await?;
         }
         Command::User { command } => {
-            let db = quietly_open(&flags).await?;
+            let db = quietly_open(&flags, command.needs()).await?;
             user::run(&db, command).await?;
         }
         Command::Audit { command } => {
-            let db = quietly_open(&flags).await?;
+            let db = quietly_open(&flags, command.needs()).await?;
             return audit::run(&db, command).await;
         }
         Command::Backup { to } => backup::backup(&Config::load(&flags)?, &to)?,
@@ -193,11 +193,23 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a command needs of an installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// To read what anybody with the database can read.
+    Reading,
+    /// The deployment's secret beside the database: to seal what it writes, or to check what is sealed.
+    Secret,
+}
+
 /// Opens the database for a command: what goes wrong is logged for people, and nothing is migrated by the way.
-async fn quietly_open(flags: &Flags) -> Result<Db, CliError> {
+async fn quietly_open(flags: &Flags, needs: Needs) -> Result<Db, CliError> {
     let config = Config::load(flags)?;
     logging::start(&LogConfig { format: LogFormat::Text, level: "warn".to_owned() })?;
-    Ok(service::open_existing(&config, false).await?)
+    Ok(match needs {
+        Needs::Reading => service::open_to_read(&config).await?,
+        Needs::Secret => service::open_existing(&config, false).await?,
+    })
 }
 
 fn migrate_command(config: &Config, check: bool) -> Result<ExitCode, CliError> {

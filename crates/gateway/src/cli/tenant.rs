@@ -9,7 +9,7 @@ use platform::{
 use serde_json::json;
 use storage::{Db, Scope};
 
-use super::CliError;
+use super::{CliError, Needs};
 use crate::terminal::say;
 
 #[derive(Debug, Subcommand)]
@@ -29,6 +29,13 @@ pub(super) enum TenantCommand {
     },
     /// List them.
     List,
+}
+
+impl TenantCommand {
+    /// Listing changes nothing.
+    pub(super) const fn needs(&self) -> Needs {
+        if matches!(self, Self::List) { Needs::Reading } else { Needs::Secret }
+    }
 }
 
 pub(super) async fn run(db: &Db, command: TenantCommand) -> Result<(), CliError> {

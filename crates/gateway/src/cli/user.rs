@@ -13,7 +13,7 @@ use platform::{
 use storage::{Db, Scope, Tx};
 use validator::Validate;
 
-use super::{CliError, Of, scope_of};
+use super::{CliError, Needs, Of, scope_of};
 use crate::terminal::say;
 
 #[derive(Debug, Args)]
@@ -76,6 +76,13 @@ pub(super) enum UserCommand {
         #[command(flatten)]
         of: Of,
     },
+}
+
+impl UserCommand {
+    /// Listing changes nothing.
+    pub(super) const fn needs(&self) -> Needs {
+        if matches!(self, Self::List { .. }) { Needs::Reading } else { Needs::Secret }
+    }
 }
 
 pub(super) async fn run(db: &Db, command: UserCommand) -> Result<(), CliError> {
