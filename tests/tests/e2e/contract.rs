@@ -1,5 +1,6 @@
 //! The server does what the committed contract says: every path, every method, every answer.
 
+mod audited;
 mod bounds;
 mod document;
 mod matrix;
