@@ -50,10 +50,11 @@ async fn everybody_may_know_who_they_are(server: Server) {
     assert_eq!((operator.text_at("/kind"), operator.text_at("/staff/role")), ("staff", "operator"));
     let office = operator.text_at("/staff/offices/0/id").to_owned();
     assert_eq!(operator.text_at("/staff/offices/0/slug"), "anagrafe");
-    let counter = ["appointments.read", "appointments.change", "appointments.book"];
+    let counter = ["appointments.read", "appointments.change", "appointments.book", "exports.read", "exports.people"];
     assert_eq!(names(&operator), counter.map(|name| format!("{name} offices")));
     assert_eq!(operator.at("/permissions/0/office_ids"), &json!([office]));
-    assert_eq!(names(&me("urp_operator").await), counter.map(|name| format!("{name} all")));
+    let urp = counter.iter().chain(&["statistics.read"]).map(|name| format!("{name} all")).collect::<Vec<_>>();
+    assert_eq!(names(&me("urp_operator").await), urp);
     let manager = me("manager").await;
     assert!(names(&manager).contains(&"office.manage offices".to_owned()), "{manager}");
     let admin = me("admin").await;
@@ -80,12 +81,41 @@ async fn everybody_may_know_who_they_are(server: Server) {
 async fn what_is_told_is_what_is_done(server: Server) {
     let world = World::of(&server).await;
     let desk = world.desk(Plan::default()).await;
+    let own = server.client("manager").get("/me").await.expect(200).text_at("/staff/offices/0/id").to_owned();
+    let calendars = server.anonymous().get("/calendars").query("office_id", &own).await.expect(200);
+    let own_feeds = format!("/calendars/{}/feeds", calendars.text_at("/items/0/id"));
+    let blocks = format!("/calendars/{}/blocks", desk.calendar.id);
     for role in ["citizen_a", "operator", "urp_operator", "manager", "admin", "kiosk", "integration", "platform"] {
         let caller = server.client(role);
         let told = names(&caller.get("/me").await.expect(200));
         let may = |name: &str| told.iter().any(|told| told.starts_with(&format!("{name} ")));
         let staff = caller.get("/staff-members").await;
         assert_eq!(staff.status == 200, may("administration"), "{role}: {staff}");
+        let reads = [
+            ("exports.read", "/exports/appointments.jsonl", None),
+            ("exports.people", "/exports/appointments.jsonl", Some("applicant")),
+            ("statistics.read", "/statistics/appointments", None),
+        ];
+        for (name, path, include) in reads {
+            let day = desk.day(3).to_string();
+            let mut call = caller.get(path).query("from", &day).query("to", &day);
+            if let Some(include) = include {
+                call = call.query("include", include);
+            }
+            let answer = call.await;
+            assert_eq!(answer.status == 200, may(name), "{role}, {name}: {answer}");
+        }
+        let feed = caller.post(&own_feeds, json!({ "label": "Di prova" })).fresh_key().await;
+        assert_eq!(feed.status == 201, may("office.manage"), "{role}: {feed}");
+        // Where none of them works, it is for those who decide everywhere.
+        let (starts_at, ends_at) = (desk.at(4, 9, 0), desk.at(4, 9, 15));
+        let wish = json!({ "starts_at": starts_at, "ends_at": ends_at, "reason": "Riunione" });
+        let block = caller.post(&blocks, wish).fresh_key().await;
+        assert_eq!(block.status == 201, told.contains(&"office.manage all".to_owned()), "{role}: {block}");
+        if block.status == 201 {
+            let id = block.text_at("/id");
+            caller.delete(&format!("{blocks}/{id}")).if_match("*").await.expect(204);
+        }
         let everywhere = told.contains(&"appointments.book all".to_owned());
         let held = caller.post("/holds", desk.wish(desk.at(3, 9, 0))).fresh_key().await;
         assert_eq!(held.status == 201, everywhere, "{role}: {held}");

@@ -21,7 +21,13 @@ storage::text_enum! {
         AppointmentsChange = "appointments.change",
         /// Book and keep times, where the service allows it.
         AppointmentsBook = "appointments.book",
-        /// Decide for offices: when their counters are open.
+        /// Take appointments away as a file, without the people they are for.
+        ExportsRead = "exports.read",
+        /// Take away the people too.
+        ExportsPeople = "exports.people",
+        /// Have appointments counted.
+        StatisticsRead = "statistics.read",
+        /// Decide for offices: opening rules and exceptions, blocked times, feeds of their calendars.
         OfficeManage = "office.manage",
         /// Administer offices, places, services and calendars.
         DirectoryWrite = "directory.write",
@@ -66,7 +72,7 @@ const ANY: Id<Office> = Id::from_uuid(uuid::Uuid::nil());
 
 /// Everything the caller may do, in the order of [`Ability`].
 pub fn of(caller: &Caller) -> Vec<Permission> {
-    let rows = |name, wish| match policy::appointments(caller, wish) {
+    let rows = |name, rows| match rows {
         Rows::All => Some(Permission::everywhere(name)),
         Rows::OfOffices(office_ids) if office_ids.is_empty() => None,
         Rows::OfOffices(office_ids) => Some(Permission { name, reach: Reach::Offices, office_ids }),
@@ -81,9 +87,12 @@ pub fn of(caller: &Caller) -> Vec<Permission> {
         (!office_ids.is_empty()).then_some(Permission { name, reach: Reach::Offices, office_ids })
     };
     [
-        rows(Ability::AppointmentsRead, Wish::Read),
-        rows(Ability::AppointmentsChange, Wish::Change),
+        rows(Ability::AppointmentsRead, policy::appointments(caller, Wish::Read)),
+        rows(Ability::AppointmentsChange, policy::appointments(caller, Wish::Change)),
         at(Ability::AppointmentsBook, &|office| policy::booking(caller, office, true).is_ok()),
+        policy::exports(caller, false).ok().and_then(|of| rows(Ability::ExportsRead, of)),
+        policy::exports(caller, true).ok().and_then(|of| rows(Ability::ExportsPeople, of)),
+        policy::statistics(caller).ok().and_then(|of| rows(Ability::StatisticsRead, of)),
         at(Ability::OfficeManage, &|office| policy::management(caller, office).is_ok()),
         policy::directory(caller).is_ok().then_some(Permission::everywhere(Ability::DirectoryWrite)),
         policy::administration(caller).is_ok().then_some(Permission::everywhere(Ability::Administration)),
@@ -133,13 +142,17 @@ mod tests {
     #[test]
     fn staff_reach_as_far_as_their_offices_and_the_urp_everywhere() {
         let counter = |reach, n| {
-            vec![("appointments.read", reach, n), ("appointments.change", reach, n), ("appointments.book", reach, n)]
+            let names =
+                ["appointments.read", "appointments.change", "appointments.book", "exports.read", "exports.people"];
+            names.map(|name| (name, reach, n)).to_vec()
         };
+        let figures = |reach, n| vec![("statistics.read", reach, n)];
         assert_eq!(told(staff(StaffRole::Operator, false)), counter("offices", 2));
-        assert_eq!(told(staff(StaffRole::Operator, true)), counter("all", 0));
-        let manager = [counter("offices", 2), vec![("office.manage", "offices", 2)]].concat();
+        assert_eq!(told(staff(StaffRole::Operator, true)), [counter("all", 0), figures("all", 0)].concat());
+        let decides = vec![("office.manage", "offices", 2)];
+        let manager = [counter("offices", 2), figures("offices", 2), decides].concat();
         assert_eq!(told(staff(StaffRole::Manager, false)), manager);
         let everything = vec![("office.manage", "all", 0), ("directory.write", "all", 0), ("administration", "all", 0)];
-        assert_eq!(told(staff(StaffRole::Admin, false)), [counter("all", 0), everything].concat());
+        assert_eq!(told(staff(StaffRole::Admin, false)), [counter("all", 0), figures("all", 0), everything].concat());
     }
 }
