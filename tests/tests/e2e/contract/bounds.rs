@@ -28,6 +28,7 @@ const OF_CONTENT: &[&str] = &[
     "too-many",
     // Signs and short words say nothing that could be looked for.
     "no-words",
+    "not-with-q",
 ];
 
 /// Members with a rule that no schema can say, and the rule.
