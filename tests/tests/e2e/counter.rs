@@ -1,5 +1,6 @@
 //! The back office: finding appointments, what happens at the counter, notes, history, the office's own seats, blocks.
 
+mod amending;
 mod attendance;
 mod blocks;
 mod search;

@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use kernel::{Problem, PublicCode, civil, holidays::HolidayCalendar};
 use platform::{
-    access::Caller,
+    access::{Caller, Pseudonym},
     audit::{self, Change},
     outbox::{self, Event},
 };
@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 use storage::{DbError, Tx};
 
 use super::{
+    amending::{
+        model::AppointmentPatch,
+        rules::{self as amending, Amended},
+    },
     find::Party,
     history::store as history,
     model::{Applicant, Appointment, AppointmentId, AppointmentState, Channel},
@@ -24,7 +28,7 @@ use crate::{
     holds::{HoldId, store as holds},
     offers::{self, Offer, Terms, Wish},
     problems::{HOLD_EXPIRED, HOLD_MISMATCH, PERSON_LIMIT_REACHED},
-    services::AppointmentService,
+    services::{AppointmentService, store as services},
 };
 
 /// An appointment to be made.
@@ -118,19 +122,85 @@ pub(super) fn reschedule(
     }
     let persons = appointment.persons;
     let wish = Wish { service_id: offer.service.id, calendar_id: calendar.id, starts_at: to, persons };
+    let moved = take_anew(tx, &appointment, offer, wish, who)?;
+    save(tx, &appointment, moved, Transition::Rescheduling.event())
+}
+
+/// Gives back an appointment's time and takes the one that is wished for. Answers what has become of it.
+fn take_anew(
+    tx: &mut Tx<'_>,
+    appointment: &Appointment,
+    offer: &Offer,
+    wish: Wish,
+    who: Party<'_>,
+) -> storage::Result<Appointment> {
+    let calendar = &offer.calendar;
     let visit = claim::plan_visit(tx, offer, &who.caller.tenant.holidays(), wish, Terms::of(who.caller))?;
     let claim = appointment.id.cast();
     claim::lock_for_move(tx, calendar, &visit, claim)?;
     calendars::release(tx, claim)?;
     claim::take(tx, calendar, &visit, claim, None)?;
-    let moved = Appointment {
+    Ok(Appointment {
         calendar_id: calendar.id,
         office_id: calendar.office_id,
         starts_at: visit.starts_at,
         ends_at: visit.ends_at,
+        persons: wish.persons,
         ..appointment.clone()
-    };
-    save(tx, &appointment, moved, Transition::Rescheduling.event())
+    })
+}
+
+/// Amends who comes, how many, and what the office should know. Another number takes another time from the same
+/// start, as a move would. What is the same already changes nothing.
+///
+/// # Errors
+/// `forbidden` for what is the office's to amend, `invalid-transition` once it has begun, except for who comes, at the
+/// office's hand; every refusal of booking. Nothing is written then.
+pub(super) fn amend(
+    tx: &mut Tx<'_>,
+    appointment: Appointment,
+    patch: &AppointmentPatch,
+    who: Party<'_>,
+) -> storage::Result<Appointment> {
+    let lost = || DbError::Other("an appointment without its person".to_owned());
+    let before = store::applicant(tx, appointment.id)?.ok_or_else(lost)?;
+    let wanted = Amended::by(patch, &appointment, &before);
+    let differences = wanted.differences(&appointment, &before);
+    let Amended { persons, applicant } = wanted;
+    let by_office = who.amends_people();
+    if !by_office {
+        amending::check_theirs(&differences)?;
+    }
+    if differences.is_empty() {
+        return Ok(appointment);
+    }
+    let longer_or_shorter = persons != appointment.persons;
+    if longer_or_shorter || !by_office {
+        who.check(&appointment, Transition::Rescheduling, tx.now())?;
+    }
+    let mut amended = appointment.clone();
+    if longer_or_shorter {
+        let offer = offers::find(tx, appointment.service_id, appointment.calendar_id)?;
+        let Appointment { service_id, calendar_id, starts_at, .. } = appointment;
+        let wish = Wish { service_id, calendar_id, starts_at, persons };
+        amended = take_anew(tx, &appointment, &offer, wish, who)?;
+    }
+    if applicant.tax_code != before.tax_code || applicant.email != before.email {
+        let person = person_of(who.caller, appointment.channel, &applicant);
+        if person.as_str() != appointment.person_key {
+            if AppointmentState::OPEN.contains(&appointment.state) {
+                let gone = || DbError::Other("an appointment without its service".to_owned());
+                let service = services::service(tx, appointment.service_id)?.ok_or_else(gone)?;
+                check_limit(tx, &service, person.as_str())?;
+            }
+            person.as_str().clone_into(&mut amended.person_key);
+            if appointment.channel.is_on_behalf() {
+                person.actor().as_str().clone_into(&mut amended.owner);
+            }
+        }
+    }
+    store::save_applicant(tx, appointment.id, &applicant)?;
+    save_amended(tx, (&appointment, &before), (amended, &applicant), &differences)
 }
 
 /// Calls an appointment off and frees its time. Calling it off again changes nothing.
@@ -190,6 +260,17 @@ pub(super) fn attend(
     save(tx, &appointment, noted, transition.event())
 }
 
+/// Whom an appointment counts for, by what is known of who comes and by which way it was booked.
+pub(super) fn person_of(caller: &Caller, channel: Channel, applicant: &Applicant) -> Pseudonym {
+    let (secret, tenant) = (caller.secret(), caller.tenant.tenant_id);
+    match (&applicant.tax_code, channel) {
+        // A claim about somebody, by nobody in particular: it must not count against that person.
+        (_, Channel::Anonymous) => Pseudonym::of_unproved_email(secret, tenant, &applicant.email),
+        (Some(tax_code), _) => Pseudonym::of_tax_code(secret, tenant, tax_code),
+        (None, _) => Pseudonym::of_email(secret, tenant, &applicant.email),
+    }
+}
+
 /// Whether a token manages an appointment.
 pub fn token_fits(appointment: &Appointment, token: &str) -> bool {
     let given = hash_token(token);
@@ -244,12 +325,17 @@ fn insert_with_code(tx: &mut Tx<'_>, appointment: &mut Appointment, applicant: &
 
 /// Saves a changed appointment as its next version and tells it.
 fn save(tx: &mut Tx<'_>, before: &Appointment, changed: Appointment, event: &str) -> storage::Result<Appointment> {
+    let next = next_version(tx, changed)?;
+    announce(tx, event, Some(before), &next)?;
+    Ok(next)
+}
+
+fn next_version(tx: &mut Tx<'_>, changed: Appointment) -> storage::Result<Appointment> {
     let next = Appointment { version: changed.version.saturating_add(1), updated_at: tx.now(), ..changed };
     if !store::save(tx, &next)? {
         // Somebody changed it between our reading and our writing: look again, and decide on what is there now.
         return Err(DbError::Retry("the appointment changed meanwhile".to_owned()).into());
     }
-    announce(tx, event, Some(before), &next)?;
     Ok(next)
 }
 
@@ -260,19 +346,6 @@ fn announce(
     before: Option<&Appointment>,
     appointment: &Appointment,
 ) -> storage::Result<()> {
-    let state = |appointment: &Appointment| {
-        json!({
-            "id": appointment.id,
-            "state": appointment.state,
-            "service_id": appointment.service_id,
-            "calendar_id": appointment.calendar_id,
-            "office_id": appointment.office_id,
-            "starts_at": civil::format_rfc3339(appointment.starts_at),
-            "ends_at": civil::format_rfc3339(appointment.ends_at),
-            "persons": appointment.persons,
-            "channel": appointment.channel,
-        })
-    };
     let after = state(appointment);
     // Where it was before it moved: the time that is free again.
     let moved = before
@@ -284,18 +357,73 @@ fn announce(
             "ends_at": civil::format_rfc3339(before.ends_at),
         })
     });
-    let mut payload = after.clone();
-    if let Value::Object(members) = &mut payload {
-        members.insert("previous".to_owned(), previous);
+    let payload = with(after.clone(), "previous", previous);
+    let earlier = before.map(state);
+    let told = Told { kind, payload, before: earlier.as_ref(), after: &after };
+    tell(tx, before, appointment, told)
+}
+
+/// Saves an amended appointment as its next version and tells which members are different: what they hold is for
+/// those who may fetch it, and the audit keeps a digest of it.
+fn save_amended(
+    tx: &mut Tx<'_>,
+    (earlier, was): (&Appointment, &Applicant),
+    (changed, is): (Appointment, &Applicant),
+    differences: &[&'static str],
+) -> storage::Result<Appointment> {
+    let next = next_version(tx, changed)?;
+    let whole = |appointment: &Appointment, person: &Applicant| {
+        let person =
+            json!([person.given_name, person.family_name, person.tax_code, person.email, person.phone, person.notes]);
+        with(state(appointment), "applicant", person)
+    };
+    let payload = with(state(&next), "changed", json!(differences));
+    let (before, after) = (whole(earlier, was), whole(&next, is));
+    tell(
+        tx,
+        Some(earlier),
+        &next,
+        Told { kind: "appointment.updated", payload, before: Some(&before), after: &after },
+    )?;
+    Ok(next)
+}
+
+/// What of an appointment is told to those who listen.
+fn state(appointment: &Appointment) -> Value {
+    json!({
+        "id": appointment.id,
+        "state": appointment.state,
+        "service_id": appointment.service_id,
+        "calendar_id": appointment.calendar_id,
+        "office_id": appointment.office_id,
+        "starts_at": civil::format_rfc3339(appointment.starts_at),
+        "ends_at": civil::format_rfc3339(appointment.ends_at),
+        "persons": appointment.persons,
+        "channel": appointment.channel,
+    })
+}
+
+fn with(mut state: Value, name: &str, value: Value) -> Value {
+    if let Value::Object(members) = &mut state {
+        members.insert(name.to_owned(), value);
     }
-    let (subject, version) = (appointment.id, appointment.version);
-    outbox::emit(tx, Event { kind, subject_kind: "appointment", subject, version, payload })?;
-    let earlier = before;
-    let before = before.map(state);
-    let change =
-        Change { action: kind, subject_kind: "appointment", subject, before: before.as_ref(), after: Some(&after) };
-    history::record(tx, kind, earlier, appointment)?;
-    audit::record(tx, change)
+    state
+}
+
+/// What is told of a change: to everybody, and as digests to the audit.
+struct Told<'a> {
+    kind: &'a str,
+    payload: Value,
+    before: Option<&'a Value>,
+    after: &'a Value,
+}
+
+fn tell(tx: &mut Tx<'_>, earlier: Option<&Appointment>, now: &Appointment, told: Told<'_>) -> storage::Result<()> {
+    let Told { kind, payload, before, after } = told;
+    let (subject, version, subject_kind) = (now.id, now.version, "appointment");
+    outbox::emit(tx, Event { kind, subject_kind, subject, version, payload })?;
+    history::record(tx, kind, earlier, now)?;
+    audit::record(tx, Change { action: kind, subject_kind, subject, before, after: Some(after) })
 }
 
 fn new_token() -> String {

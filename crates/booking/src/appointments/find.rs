@@ -32,6 +32,11 @@ impl Party<'_> {
         opened || policy::appointments(self.caller, wish).contains(&appointment.object())
     }
 
+    /// Whether they say anew who comes and how many, and not only how they are reached.
+    pub(super) fn amends_people(self) -> bool {
+        !self.holds_token && policy::amends_people(self.caller)
+    }
+
     /// Refuses what its state or the time does not allow, and tells what this party may do instead.
     pub(super) fn check(self, appointment: &Appointment, wanted: Transition, now: Timestamp) -> Result<(), Problem> {
         rules::check(appointment, wanted, now, |other| self.may(other.wish(), appointment))

@@ -1,5 +1,6 @@
 //! Appointments: a time booked, moved, cancelled, looked up; what happens at the counter, and its traces.
 
+pub mod amending;
 mod attendance;
 pub mod changes;
 mod changing;

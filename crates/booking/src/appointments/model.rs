@@ -52,6 +52,13 @@ storage::text_enum! {
     }
 }
 
+impl Channel {
+    /// Whether it was booked for somebody else, whose own it is then.
+    pub const fn is_on_behalf(self) -> bool {
+        matches!(self, Self::Counter | Self::Integration)
+    }
+}
+
 /// An appointment, without the person it is for.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = appointments)]

@@ -6,7 +6,7 @@ use actix_web::{get, post, web::Data};
 use jiff::Timestamp;
 use kernel::{Page, Problem, PublicCode, civil};
 use platform::{
-    access::{Caller, CallerKind, Pseudonym, policy},
+    access::{Caller, CallerKind, policy},
     directory::routes::PageQuery,
     http::{Answer, Body, IdPath, IdempotencyKey, Language, Params, ProblemBody, Reply, paging, sane_date},
     idempotency::{self, InFlight},
@@ -72,20 +72,15 @@ async fn create_appointment(
 /// Who books what, from what the caller is and what they wrote.
 fn order(caller: &Caller, way: policy::Booking, new: &NewAppointment, wish: Wish) -> Order {
     let applicant = applicant(caller, new);
-    let (secret, tenant) = (caller.secret(), caller.tenant.tenant_id);
-    let person = match (&applicant.tax_code, way) {
-        // A claim about somebody, by nobody in particular: it must not count against that person.
-        (_, policy::Booking::Anonymous) => Pseudonym::of_unproved_email(secret, tenant, &applicant.email),
-        (Some(tax_code), _) => Pseudonym::of_tax_code(secret, tenant, tax_code),
-        (None, _) => Pseudonym::of_email(secret, tenant, &applicant.email),
+    let channel = match way {
+        policy::Booking::Anonymous => Channel::Anonymous,
+        policy::Booking::Own => Channel::Citizen,
+        policy::Booking::OnBehalf => Channel::Counter,
+        policy::Booking::Integration => Channel::Integration,
     };
-    let (channel, owner) = match way {
-        policy::Booking::Anonymous => (Channel::Anonymous, caller.actor().clone()),
-        policy::Booking::Own => (Channel::Citizen, caller.actor().clone()),
-        // What an office books for a person whose tax code it has seen is that person's own.
-        policy::Booking::OnBehalf => (Channel::Counter, person.actor()),
-        policy::Booking::Integration => (Channel::Integration, person.actor()),
-    };
+    let person = changes::person_of(caller, channel, &applicant);
+    // What an office books for a person whose tax code it has seen is that person's own.
+    let owner = if channel.is_on_behalf() { person.actor() } else { caller.actor().clone() };
     Order {
         wish,
         hold_id: new.hold_id,
@@ -262,6 +257,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(cancel_appointment)
         .service(look_up_appointment)
         .service(list_my_appointments);
+    super::amending::routes::routes(cfg);
     super::search::routes::routes(cfg);
     super::attendance::routes(cfg);
     super::history::routes::routes(cfg);

@@ -130,7 +130,31 @@ pub fn save_cancellation_reason(tx: &mut Tx<'_>, id: AppointmentId, reason: &str
     Ok(())
 }
 
-/// Saves what a change may change: time, place, state, version.
+/// Saves who an appointment is for, with what they are found by.
+///
+/// # Errors
+/// When the database fails.
+pub fn save_applicant(tx: &mut Tx<'_>, id: AppointmentId, applicant: &Applicant) -> storage::Result<()> {
+    use appointment_applicants as p;
+    let keys = Keys::of(&applicant.given_name, &applicant.family_name, &applicant.email);
+    let row = p::table.filter(p::tenant_id.eq(Key(tx.tenant()))).filter(p::appointment_id.eq(Key(id)));
+    diesel::update(row)
+        .set((
+            p::given_name.eq(&applicant.given_name),
+            p::family_name.eq(&applicant.family_name),
+            p::tax_code.eq(applicant.tax_code.as_ref().map(|code| code.as_str().to_owned())),
+            p::email.eq(&applicant.email),
+            p::phone.eq(&applicant.phone),
+            p::notes.eq(&applicant.notes),
+            p::family_key.eq(keys.family),
+            p::given_key.eq(keys.given),
+            p::email_key.eq(keys.email),
+        ))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Saves what a change may change: time, place, how many come, whose it is, state, version.
 /// `false` when the version is no longer the one before.
 ///
 /// # Errors
@@ -149,6 +173,9 @@ pub fn save(tx: &mut Tx<'_>, appointment: &Appointment) -> storage::Result<bool>
         a::office_id.eq(Key(appointment.office_id)),
         a::starts_at.eq(At(appointment.starts_at)),
         a::ends_at.eq(At(appointment.ends_at)),
+        a::persons.eq(appointment.persons),
+        a::person_key.eq(&appointment.person_key),
+        a::owner.eq(&appointment.owner),
         a::state.eq(appointment.state),
         a::cancelled_by.eq(&appointment.cancelled_by),
         a::version.eq(appointment.version),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use actix_web::http::StatusCode;
+use jiff::Timestamp;
 use kernel::{Lang, PublicCode};
 use platform::{
     access::{Caller, CallerKind, policy},
@@ -97,7 +98,10 @@ impl<'a> Reader<'a> {
             let transitions = Transition::ALL.into_iter().filter(|wanted| {
                 rules::may(&appointment, *wanted, now) && self.party().may(wanted.wish(), &appointment)
             });
-            let links = transitions.map(|transition| self.link(&appointment, transition)).collect();
+            let mut links: Vec<_> = transitions.map(|transition| self.link(&appointment, transition)).collect();
+            if self.may_amend(&appointment, now) {
+                links.push(self.amendment(&appointment));
+            }
             let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
             // Foreign keys hold both.
             let missing = || DbError::Other("an appointment without its service or office".to_owned());
@@ -124,6 +128,20 @@ impl<'a> Reader<'a> {
             })
         };
         appointments.into_iter().map(view).collect()
+    }
+
+    /// The office amends who comes at any time; the person, how they are reached until it begins.
+    fn may_amend(self, appointment: &Appointment, now: Timestamp) -> bool {
+        self.party().may(policy::Wish::Change, appointment)
+            && (self.party().amends_people() || rules::may(appointment, Transition::Rescheduling, now))
+    }
+
+    fn amendment(self, appointment: &Appointment) -> Link {
+        Link {
+            rel: "update".to_owned(),
+            method: "PATCH".to_owned(),
+            href: format!("/{}/v1/appointments/{}", self.caller.tenant.slug, appointment.id),
+        }
     }
 
     fn link(self, appointment: &Appointment, transition: Transition) -> Link {

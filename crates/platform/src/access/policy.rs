@@ -94,6 +94,12 @@ pub const fn knows_people(caller: &Caller) -> bool {
     matches!(caller.kind, CallerKind::Staff(_) | CallerKind::Integration(_))
 }
 
+/// Whether a caller who may change an appointment may also say anew who comes and how many. Whose it is says only
+/// how they are reached.
+pub const fn amends_people(caller: &Caller) -> bool {
+    matches!(caller.kind, CallerKind::Staff(_) | CallerKind::Integration(_))
+}
+
 /// How a caller books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Booking {

@@ -104,7 +104,7 @@ async fn a_view_shows_what_its_reader_may_know_and_do(server: Server) {
         let answer = reader.get(&path).await.expect(200);
         assert_eq!(!answer.at("/applicant").is_null(), knows_the_person, "{answer}");
         let rels: Vec<_> = answer.at("/links").as_array().unwrap().iter().map(|link| link["rel"].clone()).collect();
-        for rel in ["rescheduling", "cancellation"] {
+        for rel in ["rescheduling", "cancellation", "update"] {
             assert_eq!(rels.contains(&json!(rel)), changes, "{answer}");
         }
         for secret in ["manage_token", "manage_token_hash", "person_key", "owner"] {

@@ -24,14 +24,14 @@ async fn a_visit_from_check_in_to_completion(server: Server) {
     assert_eq!(early.at("/allowed"), &json!(["rescheduling", "cancellation"]));
     start_in(&world, &booked, 0).await;
     let read = admin.get(&path(&booked, "")).await.expect(200);
-    assert_eq!(rels(&read), ["check-in", "no-show"]);
+    assert_eq!(rels(&read), ["check-in", "no-show", "update"]);
     assert!(rels(&citizen.get(&path(&booked, "")).await).is_empty());
 
     let arrived = note(&admin, &booked, "check-in").await.expect(200);
     assert_eq!((arrived.text_at("/state"), arrived.at("/version")), ("checked_in", &json!(2)));
     let again = note(&admin, &booked, "check-in").await.expect(200);
     assert_eq!(again.at("/version"), 2, "{again}");
-    assert_eq!(rels(&again), ["service-start", "completion", "no-show", "reinstatement"]);
+    assert_eq!(rels(&again), ["service-start", "completion", "no-show", "reinstatement", "update"]);
     let back = note(&admin, &booked, "reinstatement").await.expect(200);
     assert_eq!(back.text_at("/state"), "confirmed");
     for (what, state) in [("check-in", "checked_in"), ("service-start", "serving"), ("completion", "completed")] {
@@ -53,7 +53,7 @@ async fn who_did_not_come_and_who_did_after_all(server: Server) {
     start_in(&world, &booked, 0).await;
     assert_eq!(free(&visitor, &desk, 9).await, 0);
     let missed = note(&admin, &booked, "no-show").await.expect(200);
-    assert_eq!((missed.text_at("/state"), rels(&missed)), ("no_show", vec![json!("reinstatement")]));
+    assert_eq!((missed.text_at("/state"), rels(&missed)), ("no_show", vec![json!("reinstatement"), json!("update")]));
     assert_eq!(free(&visitor, &desk, 9).await, 1);
     // Their time is taken again with them.
     let back = note(&admin, &booked, "reinstatement").await.expect(200);
