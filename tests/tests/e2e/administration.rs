@@ -3,6 +3,7 @@
 mod closing;
 mod directory;
 mod hours;
+mod keywords;
 mod races;
 
 use std::sync::atomic::{AtomicU32, Ordering};

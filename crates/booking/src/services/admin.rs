@@ -16,13 +16,16 @@ use platform::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use storage::{Db, Failure, Tx};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type},
+};
 use utoipa_actix_web::service_config::ServiceConfig;
-use validator::Validate;
+use validator::{Validate, ValidationError};
 
 use super::{
     model::{AppointmentService, AppointmentServiceId, AppointmentServiceView},
-    store,
+    search, store,
 };
 use crate::calendars::{Calendar, CalendarId, admin::store as calendars, store as hours, ticks, views};
 
@@ -33,7 +36,7 @@ use crate::calendars::{Calendar, CalendarId, admin::store as calendars, store as
     "slug": "carta-identita", "name": { "it": "Carta d'identità elettronica", "en": "Electronic identity card" },
     "description": { "it": "Rilascio e rinnovo" }, "required_documents": [{ "it": "Una fototessera recente", "en": "A recent photograph" }],
     "duration_minutes": 20, "extra_person_minutes": 15, "max_persons": 4, "buffer_after_minutes": 5, "max_per_person": 2,
-    "anonymous_allowed": true
+    "anonymous_allowed": true, "keywords": ["cie", "documento d'identità"]
 }))]
 pub struct NewAppointmentService {
     /// Short name for addresses, unique in the Comune.
@@ -76,9 +79,46 @@ pub struct NewAppointmentService {
     pub max_per_person: Option<i64>,
     /// Whether it can be booked without signing in; so when absent.
     pub anonymous_allowed: Option<bool>,
+    /// Other words people have for it, by which it is found; none when absent.
+    #[validate(length(max = 50), custom(function = speakable))]
+    #[schema(schema_with = keywords_schema)]
+    pub keywords: Option<Vec<String>>,
+}
+
+fn speakable(keywords: &[String]) -> Result<(), ValidationError> {
+    let fits =
+        |word: &String| !word.trim().is_empty() && word.chars().count() <= 100 && !word.chars().any(char::is_control);
+    if keywords.iter().all(fits) {
+        return Ok(());
+    }
+    Err(ValidationError::new("keyword").with_message("each of 1 to 100 characters, without control characters".into()))
+}
+
+fn keywords_schema() -> Schema {
+    let word = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .min_length(Some(1))
+        .max_length(Some(100))
+        .pattern(Some(r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"));
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(word)
+        .max_items(Some(50))
+        .description(Some("Other words people have for it, by which it is found; none when absent."))
+        .into()
 }
 
 impl NewAppointmentService {
+    /// What a service is now, to be changed.
+    fn of(service: AppointmentService, keywords: &[String]) -> Self {
+        Self { keywords: Some(keywords.to_vec()), ..service.into() }
+    }
+
+    /// Its keywords, without the space around them.
+    fn keywords(&self) -> Vec<String> {
+        self.keywords.iter().flatten().map(|word| word.trim().to_owned()).collect()
+    }
+
     fn service(self, id: AppointmentServiceId, version: i64) -> AppointmentService {
         AppointmentService {
             id,
@@ -112,6 +152,7 @@ impl From<AppointmentService> for NewAppointmentService {
             buffer_after_minutes: Some(service.buffer_after_minutes),
             max_per_person: service.max_per_person,
             anonymous_allowed: Some(service.anonymous_allowed),
+            keywords: None,
         }
     }
 }
@@ -140,12 +181,14 @@ async fn create_appointment_service(
     let (new, digest) = body.into_parts();
     let comune = caller.tenant.slug.clone();
     idempotency::once(&db, &in_flight, &caller, key.0.as_ref(), &digest, move |tx| {
+        let keywords = new.keywords();
         let service = new.clone().service(tx.new_id(), 1);
         fits_a_day(&service)?;
         store::insert(tx, &service).map_err(taken)?;
-        tell_of(tx, "appointment_service.created", None, Some(&service))?;
+        search::set_keywords(tx, service.id, &keywords)?;
+        tell_of(tx, "appointment_service.created", None, Some((&service, &keywords)))?;
         let location = format!("/{comune}/v1/appointment-services/{}", service.id);
-        Ok(Reply::created(service.whole(lang.0)).at(location).etag(views::etag(1, lang.0)))
+        Ok(Reply::created(service.whole(keywords, lang.0)).at(location).etag(views::etag(1, lang.0)))
     })
     .await
 }
@@ -167,19 +210,23 @@ async fn update_appointment_service(
     db: Data<Db>,
 ) -> Answer {
     policy::directory(&caller)?;
-    let service = db
+    let (service, keywords) = db
         .write(&caller, move |tx| {
             let before = store::service(tx, id.0)?.ok_or_else(not_found)?;
             if_match.check(before.version, true)?;
-            let wanted = patch.apply(&NewAppointmentService::from(before.clone()))?;
+            let known_by = search::keywords(tx, id.0)?;
+            let wanted = patch.apply(&NewAppointmentService::of(before.clone(), &known_by))?;
+            let keywords = wanted.keywords();
             let service = wanted.service(before.id, before.version.saturating_add(1));
             fits_a_day(&service)?;
             store::save(tx, &service).map_err(taken)?;
-            tell_of(tx, "appointment_service.updated", Some(&before), Some(&service))?;
-            Ok(service)
+            search::set_keywords(tx, service.id, &keywords)?;
+            let (before, after) = (Some((&before, known_by.as_slice())), Some((&service, keywords.as_slice())));
+            tell_of(tx, "appointment_service.updated", before, after)?;
+            Ok((service, keywords))
         })
         .await?;
-    reply(service, lang.0)
+    reply(service, keywords, lang.0)
 }
 
 /// Delete a service
@@ -200,8 +247,9 @@ async fn remove_appointment_service(
     db.write(&caller, move |tx| {
         let service = store::service(tx, id.0)?.ok_or_else(not_found)?;
         if_match.check(service.version, true)?;
+        let keywords = search::keywords(tx, id.0)?;
         store::delete(tx, service.id, service.version)?;
-        tell_of(tx, "appointment_service.deleted", Some(&service), None)
+        tell_of(tx, "appointment_service.deleted", Some((&service, &keywords)), None)
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -266,9 +314,9 @@ async fn withdraw_appointment_service(
 }
 
 /// A service by itself, with its `ETag`.
-pub(super) fn reply(service: AppointmentService, lang: Lang) -> Answer {
+pub(super) fn reply(service: AppointmentService, keywords: Vec<String>, lang: Lang) -> Answer {
     let etag = views::etag(service.version, lang);
-    Reply::with(StatusCode::OK, service.whole(lang)).etag(etag).answer()
+    Reply::with(StatusCode::OK, service.whole(keywords, lang)).etag(etag).answer()
 }
 
 /// The service of a link whose ends are both there.
@@ -296,13 +344,13 @@ fn taken(failure: Failure) -> Failure {
 fn tell_of(
     tx: &mut Tx<'_>,
     action: &str,
-    before: Option<&AppointmentService>,
-    after: Option<&AppointmentService>,
+    before: Option<(&AppointmentService, &[String])>,
+    after: Option<(&AppointmentService, &[String])>,
 ) -> storage::Result<()> {
-    let Some(service) = after.or(before) else { return Ok(()) };
-    let version = after.map_or_else(|| service.version.saturating_add(1), |service| service.version);
-    let state = |service: &AppointmentService| {
-        state(service.id, service.version, &NewAppointmentService::from(service.clone()))
+    let Some((service, _)) = after.or(before) else { return Ok(()) };
+    let version = after.map_or_else(|| service.version.saturating_add(1), |(service, _)| service.version);
+    let state = |(service, keywords): (&AppointmentService, &[String])| {
+        state(service.id, service.version, &NewAppointmentService::of(service.clone(), keywords))
     };
     let (before, after) = (before.map(state).transpose()?, after.map(state).transpose()?);
     tell(tx, Done { action, kind: "appointment_service", subject: service.id, version, before, after })

@@ -70,19 +70,20 @@ impl AppointmentService {
             anonymous_allowed: self.anonymous_allowed,
             version: self.version,
             translations: None,
+            keywords: None,
             position: None,
             offices: None,
         }
     }
 
     /// What the API serves of it by itself.
-    pub fn whole(self, lang: Lang) -> AppointmentServiceView {
+    pub fn whole(self, keywords: Vec<String>, lang: Lang) -> AppointmentServiceView {
         let texts = AppointmentServiceTexts {
             name: self.name.clone().into(),
             description: self.description.clone().map(Into::into),
             required_documents: self.required_documents.iter().cloned().map(Into::into).collect(),
         };
-        AppointmentServiceView { translations: Some(texts), ..self.view(lang) }
+        AppointmentServiceView { translations: Some(texts), keywords: Some(keywords), ..self.view(lang) }
     }
 }
 
@@ -95,7 +96,7 @@ impl AppointmentService {
     "buffer_before_minutes": 0, "buffer_after_minutes": 5, "version": 1, "translations": {
         "name": { "it": "Carta d'identità elettronica", "en": "Electronic identity card", "de": null },
         "description": { "it": "Rilascio e rinnovo", "en": null, "de": null }, "required_documents": []
-    }
+    }, "keywords": ["cie", "documento d'identità"]
 }))]
 pub struct AppointmentServiceView {
     /// Identifier.
@@ -138,6 +139,10 @@ pub struct AppointmentServiceView {
     /// The texts in every language; left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub translations: Option<AppointmentServiceTexts>,
+    /// Other words people have for it, by which it is found; left out in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 50)]
+    pub keywords: Option<Vec<String>>,
     /// Its place among what was found, from 1, the best first; present with `q`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 20)]

@@ -54,8 +54,13 @@ async fn show_appointment_service(
     id: IdPath<AppointmentService>,
     db: Data<Db>,
 ) -> Answer {
-    let found = db.read(&caller, move |tx| store::service(tx, id.0)).await?.ok_or_else(not_found)?;
-    admin::reply(found, lang.0)
+    let (found, keywords) = db
+        .read(&caller, move |tx| {
+            let found = store::service(tx, id.0)?.ok_or_else(not_found)?;
+            Ok((found, search::keywords(tx, id.0)?))
+        })
+        .await?;
+    admin::reply(found, keywords, lang.0)
 }
 
 /// Offices that give a service
