@@ -64,6 +64,12 @@ async fn the_list_of_a_desk(server: Server) {
     assert_eq!(all_pages(&admin, &by("code", code.clone()), 20).await, [elsewhere.at("/id").clone()]);
     assert!(found(&[("code", code)]).await.is_empty());
 
+    // What is no code finds nothing; what cannot be one is told so.
+    let unread = admin.get("/appointments").query("code", "!!!!-!!!!").await.expect(200);
+    assert!(unread.items().is_empty(), "{unread}");
+    for code in ["", "K7M2-PQ", &"K".repeat(41)] {
+        admin.get("/appointments").query("code", code).await.problem(422, "invalid-query").field("?code");
+    }
     for (name, value) in
         [("state", "waiting"), ("to", "1900-01-01"), ("office_id", "here"), ("after", "there"), ("q", "x")]
     {

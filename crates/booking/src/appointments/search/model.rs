@@ -16,7 +16,7 @@ use crate::{calendars::CalendarId, services::AppointmentServiceId};
 #[into_params(parameter_in = Query)]
 pub struct AppointmentQuery {
     /// The code people read aloud; hyphens, spaces and case do not matter.
-    #[param(min_length = 1, max_length = 40)]
+    #[param(min_length = 8, max_length = 40)]
     pub code: Option<String>,
     /// States, separated by commas; all when absent.
     #[param(style = Form, explode = false, max_items = 6)]
@@ -84,6 +84,11 @@ impl Filter {
             && self.until.is_none_or(|until| a.starts_at < until)
     }
 }
+
+/// The fewest characters of a code, and the most with which people separate them.
+pub const SHORTEST_CODE: usize = 8;
+/// See [`SHORTEST_CODE`].
+pub const LONGEST_CODE: usize = 40;
 
 /// The fewest letters by which a name is searched.
 pub const SHORTEST_NAME: usize = 2;

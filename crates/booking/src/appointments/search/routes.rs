@@ -17,7 +17,9 @@ use super::{
         model::{Appointment, AppointmentId, AppointmentView},
         views::Reader,
     },
-    model::{AppointmentQuery, AppointmentSearch, Filter, Place, SHORTEST_NAME, Seen, Whom},
+    model::{
+        AppointmentQuery, AppointmentSearch, Filter, LONGEST_CODE, Place, SHORTEST_CODE, SHORTEST_NAME, Seen, Whom,
+    },
     store,
     words::folded,
 };
@@ -53,6 +55,11 @@ async fn list_appointments(caller: Caller, lang: Language, query: Params<Appoint
 }
 
 fn filter(query: &AppointmentQuery, now: Timestamp) -> Result<Filter, Problem> {
+    if let Some(text) = &query.code
+        && !(SHORTEST_CODE..=LONGEST_CODE).contains(&text.chars().count())
+    {
+        return Err(bad_query("code", "length", "from 8 to 40 characters"));
+    }
     // What is no code names nothing.
     let code = query.code.as_deref().map(|text| match PublicCode::parse(text) {
         Ok(code) => code.as_str().to_owned(),
