@@ -82,6 +82,7 @@ async fn the_office_amends_who_comes(server: Server) {
         (json!({ "applicant": { "email": null } }), "/applicant/email"),
         (json!({ "applicant": { "given_name": " " } }), "/applicant/given_name"),
         (json!({ "applicant": { "tax_code": "PRVNNA80A41Z998X" } }), "/applicant/tax_code"),
+        (json!({ "applicant": [] }), "/applicant"),
         (json!({ "persons": 0 }), "/persons"),
         (json!({ "starts_at": "2026-12-02T09:00:00+01:00" }), "/starts_at"),
     ] {

@@ -2,7 +2,10 @@
 
 use kernel::TaxCode;
 use platform::http::typed_patch::{given, kept};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -19,7 +22,7 @@ pub struct AppointmentPatch {
     #[schema(value_type = i64, minimum = 1, maximum = 100)]
     pub persons: Option<i64>,
     /// Who comes.
-    #[serde(default, deserialize_with = "kept")]
+    #[serde(default, deserialize_with = "members")]
     #[validate(nested)]
     #[schema(value_type = ApplicantPatch)]
     pub applicant: Option<ApplicantPatch>,
@@ -76,3 +79,20 @@ pub struct ApplicantPatch {
 }
 
 kernel::redacted_debug!(AppointmentPatch, ApplicantPatch);
+
+/// Reads an object and nothing else: serde would take a list for the members in their order, and an empty one for none.
+fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ApplicantPatch>, D::Error> {
+    struct Members;
+    impl<'de> Visitor<'de> for Members {
+        type Value = ApplicantPatch;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ApplicantPatch, A::Error> {
+            ApplicantPatch::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Members).map(Some)
+}
