@@ -32,7 +32,10 @@ const OF_CONTENT: &[&str] = &[
 ];
 
 /// Members with a rule that no schema can say, and the rule.
-const CHECKED_FURTHER: &[(&str, &str)] = &[("/applicant/tax_code", "its last character confirms the others")];
+const CHECKED_FURTHER: &[(&str, &str)] = &[
+    ("/applicant/tax_code", "its last character confirms the others"),
+    ("/tax_code", "its last character confirms the others"),
+];
 
 /// Whether the answer is as it should be for a value that the contract calls good or bad.
 fn agrees(answer: &Answer, slug: &str, pointer: &str, good: bool) -> bool {

@@ -107,7 +107,7 @@ pub struct AppointmentSearch {
     pub tax_code: Option<TaxCode>,
     /// The e-mail address; case does not matter.
     #[validate(length(min = 3, max = 254), custom(function = one_line))]
-    #[schema(min_length = 3, max_length = 254)]
+    #[schema(min_length = 3, max_length = 254, pattern = r"^[^\s\x00-\x1f\x7f-\x9f]*$")]
     pub email: Option<String>,
     /// Only in these states.
     #[validate(length(max = 6))]
