@@ -82,7 +82,7 @@ async fn addresses(server: &Server, desk: &Desk, refused: &mut Refusals) {
         (Method::PATCH, "/holds".to_owned(), "POST"),
         (Method::PUT, format!("/holds/{id}"), "DELETE, GET"),
         (Method::GET, "/appointment-lookups".to_owned(), "POST"),
-        (Method::DELETE, format!("/appointments/{id}"), "GET"),
+        (Method::DELETE, format!("/appointments/{id}"), "GET, PATCH"),
         (Method::GET, format!("/appointments/{id}/cancellation"), "POST"),
         (Method::OPTIONS, "/appointment-lookups".to_owned(), "POST"),
     ] {
