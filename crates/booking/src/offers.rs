@@ -154,10 +154,11 @@ pub async fn with_alternatives(outcome: Answer, db: &Db, caller: &Caller, wish: 
         Err(refused) if refused.0.kind == &SLOT_TAKEN => refused,
         other => return other,
     };
-    let (holidays, terms) = (caller.tenant.holidays(), Terms::of(caller));
+    let (holidays, who) = (caller.tenant.holidays(), caller.clone());
     let found = db
         .read(caller, move |tx| {
             let offer = find(tx, wish.service_id, wish.calendar_id)?;
+            let terms = Terms::at(&who, offer.calendar.office_id);
             claim::alternatives(tx, &offer, &holidays, wish.persons, wish.starts_at, terms)
         })
         .await

@@ -53,7 +53,7 @@ impl Format {
     /// A row.
     pub(super) fn line(self, row: &ExportedAppointment) -> std::io::Result<Vec<u8>> {
         match self {
-            Self::Csv { separator, .. } => record(separator, values(row).into_iter().map(harmless)),
+            Self::Csv { separator, .. } => record(separator, values(row).into_iter().map(|value| harmless(&value))),
             Self::JsonLines => {
                 let mut line = serde_json::to_vec(row)?;
                 line.push(b'\n');
@@ -103,12 +103,23 @@ fn values(row: &ExportedAppointment) -> Vec<String> {
     values
 }
 
-/// A value that a spreadsheet takes for text: one that could start a formula gets an apostrophe before it
-/// (OWASP, "CSV Injection"). Spaces before the sign are looked through, as some programs do.
-fn harmless(value: String) -> String {
-    let starts = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
-    let first = value.chars().find(|c| *c != ' ');
-    if first.is_some_and(starts) { format!("'{value}") } else { value }
+/// A value that a spreadsheet takes for text: what could start a formula gets an apostrophe before it (OWASP, "CSV
+/// Injection"). Spaces before the sign are looked through, as some programs do, and a cell may also begin within
+/// the value, where a program takes the other separator for its own and does not heed the quotes.
+fn harmless(value: &str) -> String {
+    let mut safe = String::with_capacity(value.len());
+    // Whether a cell may begin here, be it after spaces.
+    let mut begins = true;
+    for (at, c) in value.chars().enumerate() {
+        let is_sign = matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠');
+        let is_break = matches!(c, '\t' | '\r' | '\n');
+        if (begins && is_sign) || (at == 0 && is_break) {
+            safe.push('\'');
+        }
+        begins = is_break || matches!(c, ';' | ',' | '"') || (begins && c == ' ');
+        safe.push(c);
+    }
+    safe
 }
 
 /// The name under which a browser keeps the file.
@@ -125,10 +136,16 @@ mod tests {
     #[test]
     fn what_could_be_a_formula_is_text() {
         for value in ["=1+1", "+39 050", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1"] {
-            assert_eq!(harmless(value.to_owned()), format!("'{value}"));
+            let safe = harmless(value);
+            assert_eq!(safe.replace('\'', ""), value);
+            assert!(safe.contains("'"), "{safe}");
         }
+        // A cell may begin within a value, for who splits it otherwise.
+        assert_eq!(harmless("Rossi;=1+1"), "Rossi;'=1+1");
+        assert_eq!(harmless("a\n =1"), "a\n '=1");
+        assert_eq!(harmless("a,\"@x"), "a,\"'@x");
         for value in ["", "Anna", "a=1", "2026-12-02T09:00:00+01:00", "'x"] {
-            assert_eq!(harmless(value.to_owned()), value);
+            assert_eq!(harmless(value), value);
         }
     }
 
@@ -143,14 +160,15 @@ mod tests {
     proptest! {
         #[test]
         fn no_value_breaks_out_of_its_cell(values in proptest::collection::vec("[\\PC\\n\\r\\t]{0,20}", 3)) {
-            let written = record(Separator::Comma, values.clone().into_iter().map(harmless)).unwrap();
+            let written = record(Separator::Comma, values.clone().into_iter().map(|value| harmless(&value))).unwrap();
             let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(written.as_slice());
             let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
             prop_assert_eq!(rows.len(), 1);
             for (read, value) in rows[0].iter().zip(&values) {
-                let quoted = format!("'{value}");
-                prop_assert!(read == value || read == quoted);
-                prop_assert!(!read.starts_with(['=', '+', '-', '@', '\t', '\r']));
+                prop_assert_eq!(read.replace('\'', ""), value.replace('\'', ""));
+                for cell in read.split([',', ';', '"', '\t', '\r', '\n']) {
+                    prop_assert!(!cell.trim_start_matches(' ').starts_with(['=', '+', '-', '@']), "{read:?}");
+                }
             }
         }
     }

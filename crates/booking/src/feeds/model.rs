@@ -3,6 +3,7 @@
 use diesel::{Queryable, Selectable};
 use jiff::Timestamp;
 use kernel::{Id, civil};
+use platform::settings::rules::one_line;
 use serde::{Deserialize, Serialize};
 use storage::TenantId;
 use utoipa::ToSchema;
@@ -39,8 +40,12 @@ kernel::redacted_debug!(Feed, FeedView);
 #[schema(example = json!({ "label": "Agenda dell'ufficio tributi" }))]
 pub struct NewFeed {
     /// Who will read it, so that it is known later which one to end.
-    #[validate(length(min = 1, max = 100))]
-    #[schema(min_length = 1, max_length = 100)]
+    #[validate(length(min = 1, max = 100), custom(function = one_line))]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?$"
+    )]
     pub label: String,
 }
 

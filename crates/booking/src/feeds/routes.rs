@@ -316,6 +316,8 @@ fn managed(tx: &mut Tx<'_>, caller: &Caller, id: CalendarId) -> storage::Result<
     }
     let calendar = calendars::calendar(tx, id)?.ok_or_else(not_found)?;
     policy::management(caller, calendar.office_id)?;
+    // A feed is appointments read without a token: whoever opens one may read them with theirs.
+    policy::exports(caller, false)?;
     Ok(calendar)
 }
 

@@ -179,6 +179,7 @@ pub(super) fn given(
     let mut query = l::table
         .inner_join(calendars::table.on(calendars::tenant_id.eq(l::tenant_id).and(calendars::id.eq(l::calendar_id))))
         .filter(l::tenant_id.eq(Key(tx.tenant())))
+        .filter(l::given.eq(true))
         .select((l::service_id, l::calendar_id, calendars::office_id))
         .into_boxed::<MultiBackend>();
     if let Rows::OfOffices(offices) = &filter.rows {

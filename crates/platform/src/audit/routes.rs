@@ -32,7 +32,7 @@ pub struct AuditQuery {
     #[param(min_length = 1, max_length = 200, pattern = "^[!-~]+$")]
     pub actor: Option<String>,
     /// Actions that begin with this, such as `appointment.`.
-    #[param(min_length = 1, max_length = 100, pattern = "^[a-z.-]+$")]
+    #[param(min_length = 1, max_length = 100, pattern = "^[a-z._-]+$")]
     pub action: Option<String>,
     /// From this day on.
     pub from: Option<jiff::civil::Date>,
@@ -140,7 +140,7 @@ fn sought(query: &AuditQuery) -> Result<Sought, Problem> {
     Ok(Sought {
         subject_id: query.subject_id,
         actor: word("actor", &query.actor, 200, |c| c.is_ascii_graphic())?,
-        action: word("action", &query.action, 100, |c| c.is_ascii_lowercase() || c == '.' || c == '-')?,
+        action: word("action", &query.action, 100, |c| c.is_ascii_lowercase() || matches!(c, '.' | '-' | '_'))?,
         from: from.map(|date| civil::day_bounds(date).0),
         to: to.map(|date| civil::day_bounds(date).1),
     })

@@ -115,7 +115,7 @@ pub(super) fn list(tx: &mut Tx<'_>, sought: &Sought, page: &PageRequest<EntryId>
         query = query.filter(e::actor.eq(actor));
     }
     if let Some(action) = &sought.action {
-        // Neither letters, dots nor hyphens mean anything to LIKE.
+        // Letters, dots and hyphens mean nothing to LIKE; an underscore stands for any sign, itself among them.
         query = query.filter(e::action.like(format!("{action}%")));
     }
     if let Some(from) = sought.from {

@@ -139,9 +139,11 @@ async fn create_office(
     policy::directory(&caller)?;
     let (new, digest) = body.into_parts();
     let slug = caller.tenant.slug.clone();
+    let who = caller.clone();
     idempotency::once(&db, &in_flight, &caller, key.0.as_ref(), &digest, move |tx| {
         let (tenant, id) = (tx.tenant(), tx.new_id());
         let office = new.clone().office(tenant, id, 1);
+        may_be_central(&who, false, office.central)?;
         is_somewhere(tx, &office)?;
         store::insert_office(tx, &office).map_err(taken)?;
         tell_of_office(tx, "office.created", None, Some(&office))?;
@@ -149,6 +151,11 @@ async fn create_office(
         Ok(Reply::created(office.whole(lang.0)).at(format!("/{slug}/v1/offices/{id}")).etag(etag))
     })
     .await
+}
+
+/// What is central decides who sees everything: that is the admins' to say, not a program's.
+fn may_be_central(caller: &Caller, before: bool, after: bool) -> Result<(), Problem> {
+    if before == after { Ok(()) } else { policy::administration(caller) }
 }
 
 /// Change an office
@@ -169,12 +176,14 @@ async fn update_office(
     db: Data<Db>,
 ) -> Answer {
     policy::directory(&caller)?;
+    let who = caller.clone();
     let office = db
         .write(&caller, move |tx| {
             let before = store::office(tx, id.0)?.ok_or_else(not_found)?;
             if_match.check(before.version, true)?;
             let wanted = patch.apply(&NewOffice::from(before.clone()))?;
             let office = wanted.office(before.tenant_id, before.id, before.version.saturating_add(1));
+            may_be_central(&who, before.central, office.central)?;
             is_somewhere(tx, &office)?;
             store::save_office(tx, &office).map_err(taken)?;
             tell_of_office(tx, "office.updated", Some(&before), Some(&office))?;
