@@ -115,12 +115,12 @@ pub struct StaffView {
     pub central: bool,
     /// Their offices.
     #[schema(max_items = 100)]
-    pub offices: Vec<OfficeName>,
+    pub offices: Vec<StaffOffice>,
 }
 
 /// An office, by name.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct OfficeName {
+pub struct StaffOffice {
     /// Identifier.
     pub id: OfficeId,
     /// Short name.
@@ -144,7 +144,7 @@ pub struct KeyView {
     #[schema(max_items = 20)]
     pub scopes: Vec<KeyScope>,
     /// The office of a device.
-    pub office: Option<OfficeName>,
+    pub office: Option<StaffOffice>,
     /// Past this instant it does not answer; null: it does not end by itself.
     #[serde(with = "civil::rfc3339::option")]
     pub expires_at: Option<Timestamp>,
@@ -217,8 +217,8 @@ fn key_view(tx: &mut Tx<'_>, key: &ApiKey, lang: Lang) -> storage::Result<KeyVie
     })
 }
 
-fn office_names(tx: &mut Tx<'_>, ids: &[OfficeId], lang: Lang) -> storage::Result<Vec<OfficeName>> {
-    let named = |office: crate::directory::Office| OfficeName {
+fn office_names(tx: &mut Tx<'_>, ids: &[OfficeId], lang: Lang) -> storage::Result<Vec<StaffOffice>> {
+    let named = |office: crate::directory::Office| StaffOffice {
         id: office.id,
         name: office.name.0.text(lang).to_owned(),
         slug: office.slug,
