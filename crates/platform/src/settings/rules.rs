@@ -94,21 +94,25 @@ pub fn is_origin(text: &str) -> bool {
     text.len() <= 200 && sound_port && !own_port && sound_host
 }
 
-/// Origins of sites, each once.
+/// Origins of sites. One that stands there twice is kept once.
 ///
 /// # Errors
-/// When one is none, or stands there twice.
+/// When one is none.
 pub fn origins(origins: &[String]) -> Result<(), ValidationError> {
     if !origins.iter().all(|origin| is_origin(origin)) {
         return Err(refused("origin", "origins such as https://servizi.comune.example, without path or own port"));
     }
-    let mut sorted: Vec<&String> = origins.iter().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    if sorted.len() != origins.len() {
-        return Err(refused("duplicate", "an origin stands there twice"));
-    }
     Ok(())
+}
+
+fn each_once(origins: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(origins.len());
+    for origin in origins {
+        if !kept.contains(&origin) {
+            kept.push(origin);
+        }
+    }
+    kept
 }
 
 /// What a change makes of the settings and of the Comune itself.
@@ -132,7 +136,7 @@ pub fn apply(patch: SettingsPatch, settings: &mut TenantSettings, tenant: &mut T
     set(&mut settings.phone, patch.phone);
     set(&mut settings.website, patch.website);
     set(&mut settings.privacy_notice_url, patch.privacy_notice_url);
-    set(&mut settings.cors_origins, patch.cors_origins.map(Option::unwrap_or_default));
+    set(&mut settings.cors_origins, patch.cors_origins.map(|origins| each_once(origins.unwrap_or_default())));
     set(&mut settings.hold_minutes, patch.hold_minutes);
 }
 
@@ -168,7 +172,7 @@ mod tests {
             assert!(!is_origin(bad), "{bad}");
         }
         let twice = ["https://a.example".to_owned(), "https://a.example".to_owned()];
-        assert_eq!(origins(&twice).unwrap_err().code, "duplicate");
+        assert_eq!(each_once(twice.into()), ["https://a.example"]);
     }
 
     #[test]
