@@ -4,13 +4,16 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 
+use kernel::Problem;
+
 use super::Refused;
+use crate::problems::INVALID_HEADER;
 
 /// The longest header that is read, in characters: some dozen of our tags.
 const LONGEST: usize = 500;
 
 /// The tags of the answers that a client holds. What cannot be read names none of ours: it only costs the whole
-/// answer.
+/// answer. What is longer than the contract allows is refused.
 #[derive(Debug, Clone)]
 pub struct IfNoneMatch(Option<String>);
 
@@ -30,7 +33,11 @@ impl FromRequest for IfNoneMatch {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let header = req.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        ready(Ok(Self(header.filter(|text| text.len() <= LONGEST).map(str::to_owned))))
+        if header.is_some_and(|text| text.len() > LONGEST) {
+            let detail = format!("If-None-Match is longer than {LONGEST} characters");
+            return ready(Err(Problem::new(&INVALID_HEADER).detail(detail).into()));
+        }
+        ready(Ok(Self(header.map(str::to_owned))))
     }
 }
 
