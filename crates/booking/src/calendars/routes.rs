@@ -165,6 +165,7 @@ pub struct Availability {
         ("If-None-Match" = Option<String>, Header, max_length = 500, description = "The `ETag` of the answer that the client holds")), responses(
     (status = 200, description = "One entry per date, in order. `ETag` is set.", body = Page<Availability>),
     (status = 304, description = "The client holds this answer already. `ETag` is set."),
+    (status = 400, description = "`invalid-header`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-query`, `duration-not-allowed`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -212,6 +213,7 @@ pub struct SlotQuery {
         ("If-None-Match" = Option<String>, Header, max_length = 500, description = "The `ETag` of the answer that the client holds")), responses(
     (status = 200, description = "The times, in order. `ETag` is set.", body = Page<SlotView>),
     (status = 304, description = "The client holds this answer already. `ETag` is set."),
+    (status = 400, description = "`invalid-header`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-query`, `duration-not-allowed`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
