@@ -1,7 +1,7 @@
 //! The appointment that a request names, when its caller may do to it what it asks.
 
 use jiff::Timestamp;
-use kernel::Problem;
+use kernel::{Problem, PublicCode};
 use platform::{
     access::{Caller, CallerKind, policy},
     http::not_found,
@@ -11,7 +11,7 @@ use storage::Tx;
 
 use super::{
     changes,
-    model::{Appointment, AppointmentId},
+    model::{Appointment, AppointmentId, AppointmentLookup},
     rules::{self, Transition},
     store,
 };
@@ -45,7 +45,7 @@ impl Party<'_> {
 
 /// The appointment, when this caller may do this to it: because it is theirs, because of their office,
 /// or because they hold its manage token.
-pub(super) fn find_for(
+pub(crate) fn find_for(
     tx: &mut Tx<'_>,
     caller: &Caller,
     id: AppointmentId,
@@ -70,6 +70,16 @@ pub(super) fn find_for(
         }
         _ => Err(not_found().into()),
     }
+}
+
+/// The appointment of a code, for who has its manage token. Whether the code exists is not told.
+pub(crate) fn find_by_code(tx: &mut Tx<'_>, lookup: &AppointmentLookup) -> storage::Result<Appointment> {
+    let found = match PublicCode::parse(&lookup.code) {
+        Ok(code) => store::by_code(tx, code.as_str())?,
+        Err(_no_code) => None,
+    };
+    let fits = found.filter(|appointment| changes::token_fits(appointment, &lookup.manage_token));
+    Ok(fits.ok_or_else(|| Problem::new(&CODE_TOKEN_MISMATCH))?)
 }
 
 /// Nobody in particular has no appointments: they are asked who they are, whatever they ask for.

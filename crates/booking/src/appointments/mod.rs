@@ -4,7 +4,7 @@ pub mod amending;
 mod attendance;
 pub mod changes;
 mod changing;
-mod find;
+pub(crate) mod find;
 pub mod history;
 pub mod model;
 pub mod notes;

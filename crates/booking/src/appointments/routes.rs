@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::{get, post, web::Data};
 use jiff::Timestamp;
-use kernel::{Page, Problem, PublicCode, civil};
+use kernel::{Page, civil};
 use platform::{
     access::{Caller, CallerKind, policy},
     directory::routes::PageQuery,
@@ -17,7 +17,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     changes::{self, Order},
     changing::Changing,
-    find::{Party, find_for, must_say_who},
+    find::{Party, find_by_code, find_for, must_say_who},
     model::{
         Applicant, Appointment, AppointmentId, AppointmentLookup, AppointmentView, Cancellation, Channel, NewApplicant,
         NewAppointment, Rescheduling,
@@ -25,10 +25,7 @@ use super::{
     store,
     views::{self, Reader},
 };
-use crate::{
-    offers::{self, Terms, Wish},
-    problems::CODE_TOKEN_MISMATCH,
-};
+use crate::offers::{self, Terms, Wish};
 
 /// Book an appointment
 ///
@@ -210,13 +207,7 @@ async fn look_up_appointment(caller: Caller, lang: Language, body: Body<Appointm
     let lookup = body.into_inner();
     let who = caller.clone();
     db.read(&caller, move |tx| {
-        let found = match PublicCode::parse(&lookup.code) {
-            Ok(code) => store::by_code(tx, code.as_str())?,
-            Err(_no_code) => None,
-        };
-        let appointment = found
-            .filter(|appointment| changes::token_fits(appointment, &lookup.manage_token))
-            .ok_or_else(|| Problem::new(&CODE_TOKEN_MISMATCH))?;
+        let appointment = find_by_code(tx, &lookup)?;
         Reader { caller: &who, lang: lang.0, holds_token: true }.reply(tx, appointment)
     })
     .await?

@@ -1,15 +1,16 @@
 //! `/calendars/{calendar_id}/blocks`: keeping time free of visitors.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web::Data};
+use actix_web::{HttpResponse, delete, get, post, web::Data};
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Page, Problem, civil};
 use platform::{
-    access::{Caller, policy},
-    audit::{self, Change},
+    access::Caller,
+    changes::Done,
     directory::routes::PageQuery,
-    http::{Answer, Body, IdPath, MaybeIdempotencyKey, Params, ProblemBody, Reply, not_found, paging, sane_date},
+    http::{
+        Answer, Body, IdPair, IdPath, MaybeIdempotencyKey, Params, ProblemBody, Reply, not_found, paging, sane_date,
+    },
     idempotency::{self, InFlight},
-    outbox::{self, Event},
     problems::INVALID_BODY,
 };
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ use super::{
     store,
 };
 use crate::{
-    calendars::{Calendar, CalendarId, claim, store as calendars},
+    calendars::{Calendar, CalendarId, claim, routes::managed, store as calendars},
     offers,
     problems::SLOT_TAKEN,
 };
@@ -121,21 +122,16 @@ async fn create_calendar_block(
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/calendars/{calendar_id}/blocks/{block_id}")]
-async fn show_calendar_block(caller: Caller, req: HttpRequest, id: IdPath<Block>, db: Data<Db>) -> Answer {
-    let calendar = calendar_of(&req)?;
+async fn show_calendar_block(caller: Caller, ids: IdPair<Calendar, Block>, db: Data<Db>) -> Answer {
+    let IdPair(calendar, block) = ids;
     let who = caller.clone();
     let block = db
         .read(&caller, move |tx| {
             let calendar = managed(tx, &who, calendar)?;
-            Ok(store::find(tx, calendar.id, id.0)?.ok_or_else(not_found)?)
+            Ok(store::find(tx, calendar.id, block)?.ok_or_else(not_found)?)
         })
         .await?;
     Reply::ok(BlockView::from(block))
-}
-
-/// The calendar that a path names before its block.
-fn calendar_of(req: &HttpRequest) -> Result<CalendarId, Problem> {
-    req.match_info().query("calendar_id").parse().map_err(|_no_id| not_found())
 }
 
 /// Give blocked time back
@@ -150,12 +146,12 @@ fn calendar_of(req: &HttpRequest) -> Result<CalendarId, Problem> {
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[delete("/calendars/{calendar_id}/blocks/{block_id}")]
-async fn lift_calendar_block(caller: Caller, req: HttpRequest, id: IdPath<Block>, db: Data<Db>) -> Answer {
-    let calendar = calendar_of(&req)?;
+async fn lift_calendar_block(caller: Caller, ids: IdPair<Calendar, Block>, db: Data<Db>) -> Answer {
+    let IdPair(calendar, block) = ids;
     let who = caller.clone();
     db.write(&caller, move |tx| {
         let calendar = managed(tx, &who, calendar)?;
-        let block = store::find(tx, calendar.id, id.0)?.ok_or_else(not_found)?;
+        let block = store::find(tx, calendar.id, block)?.ok_or_else(not_found)?;
         if !store::delete(tx, block.id)? {
             return Err(not_found().into());
         }
@@ -164,13 +160,6 @@ async fn lift_calendar_block(caller: Caller, req: HttpRequest, id: IdPath<Block>
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// The calendar, for those who decide for its office.
-fn managed(tx: &mut Tx<'_>, caller: &Caller, id: CalendarId) -> storage::Result<Calendar> {
-    let calendar = calendars::calendar(tx, id)?.ok_or_else(not_found)?;
-    policy::management(caller, calendar.office_id)?;
-    Ok(calendar)
 }
 
 fn times(new: &NewBlock, now: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {
@@ -200,14 +189,12 @@ fn tell(tx: &mut Tx<'_>, calendar: &Calendar, block: &Block, made: bool) -> stor
         "ends_at": civil::format_rfc3339(block.ends_at),
         "seats": block.seats,
     });
-    let (kind, version, before, after) = if made {
-        ("calendar-block.created", 1, None, Some(&state))
+    let (action, version, before, after) = if made {
+        ("calendar-block.created", 1, None, Some(state))
     } else {
-        ("calendar-block.deleted", 2, Some(&state), None)
+        ("calendar-block.deleted", 2, Some(state), None)
     };
-    let (subject, payload) = (block.id, state.clone());
-    outbox::emit(tx, Event { kind, subject_kind: "calendar-block", subject, version, payload })?;
-    audit::record(tx, Change { action: kind, subject_kind: "calendar-block", subject, before, after })
+    platform::changes::tell(tx, Done { action, kind: "calendar-block", subject: block.id, version, before, after })
 }
 
 /// Registers what this module serves.

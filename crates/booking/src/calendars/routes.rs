@@ -6,7 +6,7 @@ use actix_web::{get, http::StatusCode, web::Data};
 use jiff::{SignedDuration, civil::Date};
 use kernel::{Page, Problem, civil};
 use platform::{
-    access::Caller,
+    access::{Caller, policy},
     directory::OfficeId,
     http::{
         Answer, IdPath, IfNoneMatch, Language, Params, ProblemBody, Reply, bad_query, not_found, paging, sane_date,
@@ -258,6 +258,16 @@ fn question(
 /// `not-found`, or when the database fails.
 pub(super) fn find(tx: &mut Tx<'_>, id: CalendarId) -> storage::Result<Calendar> {
     Ok(store::calendar(tx, id)?.ok_or_else(not_found)?)
+}
+
+/// The calendar, when this caller decides for its office.
+///
+/// # Errors
+/// `not-found`, the refusals of [`policy::management`], or when the database fails.
+pub(crate) fn managed(tx: &mut Tx<'_>, caller: &Caller, id: CalendarId) -> storage::Result<Calendar> {
+    let calendar = find(tx, id)?;
+    policy::management(caller, calendar.office_id)?;
+    Ok(calendar)
 }
 
 /// Reads a range of dates, at most `days` long.

@@ -2,23 +2,20 @@
 
 use std::collections::HashMap;
 
-use actix_web::{
-    HttpRequest, HttpResponse, delete, get,
-    http::header::{self, HeaderMap},
-    post,
-    web::Data,
-};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, delete, get, http::header, post, web::Data};
 use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::SignedDuration;
-use kernel::{Lang, Page, Problem, PublicCode};
+use kernel::{Lang, Page, PublicCode};
 use platform::{
-    access::{Caller, CallerKind, policy},
+    access::{Caller, policy},
     audit::{self, Change},
     directory::{routes::PageQuery, store as directory},
-    http::{Answer, Body, IdPair, IdPath, IdempotencyKey, Language, Params, ProblemBody, Reply, not_found, paging},
+    http::{
+        Answer, Body, IdPair, IdPath, IdempotencyKey, Language, Params, ProblemBody, Reply, names_tag, not_found,
+        paging,
+    },
     idempotency::{self, InFlight},
-    problems::UNAUTHENTICATED,
 };
 use storage::{Db, DbError, Tx};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -30,10 +27,11 @@ use super::{
 };
 use crate::{
     appointments::{
-        Appointment, AppointmentId, AppointmentState, changes, model::AppointmentLookup, store as appointments,
+        Appointment, AppointmentId, AppointmentState,
+        find::{find_by_code, find_for},
+        model::AppointmentLookup,
     },
-    calendars::{Calendar, CalendarId, store as calendars},
-    problems::CODE_TOKEN_MISMATCH,
+    calendars::{Calendar, CalendarId, routes::managed, store as calendars},
     services::store as services,
 };
 
@@ -57,18 +55,14 @@ async fn show_appointment_calendar_file(
     id: IdPath<Appointment>,
     db: Data<Db>,
 ) -> Answer {
-    if matches!(caller.kind, CallerKind::Anonymous) {
-        return Err(Problem::new(&UNAUTHENTICATED).detail("a token is needed").into());
-    }
     let who = caller.clone();
     let text = db
         .read(&caller, move |tx| {
-            let rows = policy::appointments(&who, policy::Wish::Read);
-            let found = appointments::find(tx, id.0)?.filter(|appointment| rows.contains(&appointment.object()));
-            file(tx, &who, lang.0, found.ok_or_else(not_found)?)
+            let appointment = find_for(tx, &who, id.0, policy::Wish::Read, None)?;
+            file(tx, &who, lang.0, appointment)
         })
         .await?;
-    Ok(calendar_file(&text, "appuntamento.ics"))
+    Ok(calendar_file("appuntamento.ics").body(text))
 }
 
 /// An appointment for one's calendar, by its code
@@ -89,15 +83,11 @@ async fn look_up_appointment_calendar_file(
     let who = caller.clone();
     let text = db
         .read(&caller, move |tx| {
-            let found = match PublicCode::parse(&lookup.code) {
-                Ok(code) => appointments::by_code(tx, code.as_str())?,
-                Err(_no_code) => None,
-            };
-            let fits = found.filter(|appointment| changes::token_fits(appointment, &lookup.manage_token));
-            file(tx, &who, lang.0, fits.ok_or_else(|| Problem::new(&CODE_TOKEN_MISMATCH))?)
+            let appointment = find_by_code(tx, &lookup)?;
+            file(tx, &who, lang.0, appointment)
         })
         .await?;
-    Ok(calendar_file(&text, "appuntamento.ics"))
+    Ok(calendar_file("appuntamento.ics").body(text))
 }
 
 /// A file of one appointment.
@@ -158,12 +148,13 @@ fn entries(
     appointments.into_iter().map(entry).collect()
 }
 
-fn calendar_file(text: &str, name: &str) -> HttpResponse {
-    HttpResponse::Ok()
+fn calendar_file(name: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response
         .content_type("text/calendar; charset=utf-8")
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .body(text.to_owned())
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    response
 }
 
 /// Open a feed of a calendar
@@ -190,7 +181,7 @@ async fn create_calendar_feed(
     let (new, digest) = body.into_parts();
     let who = caller.clone();
     idempotency::once(&db, &in_flight, &caller, Some(&key), &digest, move |tx| {
-        managed(tx, &who, id.0)?;
+        may_feed(tx, &who, id.0)?;
         let code = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
         let feed = Feed {
             tenant_id: tx.tenant(),
@@ -224,7 +215,7 @@ async fn list_calendar_feeds(caller: Caller, id: IdPath<Calendar>, query: Params
     let who = caller.clone();
     let rows = db
         .read(&caller, move |tx| {
-            managed(tx, &who, id.0)?;
+            may_feed(tx, &who, id.0)?;
             store::of_calendar(tx, id.0, &page)
         })
         .await?;
@@ -245,7 +236,7 @@ async fn revoke_calendar_feed(caller: Caller, ids: IdPair<Calendar, Feed>, db: D
     let who = caller.clone();
     db.write(&caller, move |tx| {
         let IdPair(calendar, feed) = ids;
-        managed(tx, &who, calendar)?;
+        may_feed(tx, &who, calendar)?;
         if !store::delete(tx, calendar, feed)? {
             return Err(not_found().into());
         }
@@ -274,8 +265,8 @@ async fn show_calendar_feed(caller: Caller, lang: Language, request: HttpRequest
         .read(&caller, move |tx| {
             let feed = store::by_code_hash(tx, &hash)?.ok_or_else(not_found)?;
             let calendar = calendars::calendar(tx, feed.calendar_id)?.ok_or_else(not_found)?;
-            let reach = |duration: SignedDuration| tx_now_plus(tx.now(), duration);
-            let (from, until) = (reach(-BACK), reach(AHEAD));
+            let now = tx.now();
+            let (from, until) = (now.saturating_sub(BACK).unwrap_or(now), now.saturating_add(AHEAD).unwrap_or(now));
             let rows = store::appointments_of(tx, calendar.id, from, until, MOST)?;
             let entries = entries(tx, &who, lang.0, rows)?;
             Ok(ics::calendar(calendar.name.text(lang.0), &entries))
@@ -283,42 +274,21 @@ async fn show_calendar_feed(caller: Caller, lang: Language, request: HttpRequest
         .await?;
     let etag = format!("\"{}\"", hex::encode(digest::digest(&digest::SHA256, text.as_bytes())));
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if known.is_some_and(|known| names(known, &etag)) {
+    if known.is_some_and(|known| names_tag(known, &etag)) {
         return Ok(HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish());
     }
-    let mut response = calendar_file(&text, "calendario.ics");
-    let kept = [(header::ETAG, etag.as_str()), (header::CACHE_CONTROL, "private, no-cache")];
-    set(response.headers_mut(), &kept);
-    Ok(response)
+    Ok(calendar_file("calendario.ics")
+        .insert_header((header::ETAG, etag))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .body(text))
 }
 
-fn tx_now_plus(now: jiff::Timestamp, duration: SignedDuration) -> jiff::Timestamp {
-    now.saturating_add(duration).unwrap_or(now)
-}
-
-fn set(headers: &mut HeaderMap, values: &[(header::HeaderName, &str)]) {
-    for (name, value) in values {
-        if let Ok(value) = header::HeaderValue::from_str(value) {
-            headers.insert(name.clone(), value);
-        }
-    }
-}
-
-/// Whether an `If-None-Match` names this validator (RFC 9110 §13.1.2: weak comparison).
-fn names(header: &str, etag: &str) -> bool {
-    header.split(',').map(str::trim).any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
-}
-
-/// The calendar, when this caller decides for its office.
-fn managed(tx: &mut Tx<'_>, caller: &Caller, id: CalendarId) -> storage::Result<Calendar> {
-    if matches!(caller.kind, CallerKind::Anonymous) {
-        return Err(Problem::new(&UNAUTHENTICATED).into());
-    }
-    let calendar = calendars::calendar(tx, id)?.ok_or_else(not_found)?;
-    policy::management(caller, calendar.office_id)?;
+/// Whether this caller opens and ends feeds of a calendar.
+fn may_feed(tx: &mut Tx<'_>, caller: &Caller, id: CalendarId) -> storage::Result<()> {
+    managed(tx, caller, id)?;
     // A feed is appointments read without a token: whoever opens one may read them with theirs.
     policy::exports(caller, false)?;
-    Ok(calendar)
+    Ok(())
 }
 
 fn record(tx: &mut Tx<'_>, action: &str, subject: FeedId) -> storage::Result<()> {
@@ -337,17 +307,4 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
         .service(list_calendar_feeds)
         .service(revoke_calendar_feed)
         .service(show_calendar_feed);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_validator_is_found_among_others() {
-        for header in ["\"a\"", "W/\"a\"", "\"b\", \"a\"", "*"] {
-            assert!(names(header, "\"a\""), "{header}");
-        }
-        assert!(!names("\"b\"", "\"a\""));
-    }
 }

@@ -18,13 +18,17 @@ const LONGEST: usize = 500;
 pub struct IfNoneMatch(Option<String>);
 
 impl IfNoneMatch {
-    /// Whether one of them is this tag, which stands in quotes. Compared weakly (RFC 9110 §13.1.2): a proxy that
-    /// compresses the answer weakens its tag.
+    /// Whether one of them is this tag, which stands in quotes.
     pub fn names(&self, etag: &str) -> bool {
-        let Some(text) = &self.0 else { return false };
-        let tag = |tag: &str| tag.trim().strip_prefix("W/").unwrap_or(tag.trim()) == etag;
-        text.trim() == "*" || text.split(',').any(tag)
+        self.0.as_deref().is_some_and(|held| names_tag(held, etag))
     }
+}
+
+/// Whether an `If-None-Match` names this tag, which stands in quotes. Compared weakly (RFC 9110 §13.1.2): a proxy
+/// that compresses the answer weakens its tag.
+pub fn names_tag(held: &str, etag: &str) -> bool {
+    let tag = |tag: &str| tag.trim().strip_prefix("W/").unwrap_or(tag.trim()) == etag;
+    held.trim() == "*" || held.split(',').any(tag)
 }
 
 impl FromRequest for IfNoneMatch {

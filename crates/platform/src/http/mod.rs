@@ -10,7 +10,7 @@ mod reply;
 pub mod typed_patch;
 
 pub use body::{Body, MaxBody};
-pub use if_none_match::IfNoneMatch;
+pub use if_none_match::{IfNoneMatch, names_tag};
 pub use link::Link;
 pub use params::{
     IdPair, IdPath, IdempotencyKey, IdempotencyKeyHeader, IfMatch, IfMatchHeader, Language, MaybeIdempotencyKey,

@@ -1,12 +1,12 @@
 //! `/appointments/{appointment_id}/notes`: for the office's eyes only.
 
-use actix_web::{HttpRequest, get, post, web::Data};
+use actix_web::{get, post, web::Data};
 use kernel::Page;
 use platform::{
     access::{Caller, policy},
     audit::{self, Change},
     directory::routes::PageQuery,
-    http::{Answer, Body, IdPath, MaybeIdempotencyKey, Params, ProblemBody, Reply, not_found, paging},
+    http::{Answer, Body, IdPair, IdPath, MaybeIdempotencyKey, Params, ProblemBody, Reply, not_found, paging},
     idempotency::{self, InFlight},
     outbox::{self, Event},
 };
@@ -68,13 +68,13 @@ async fn list_appointment_notes(
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/appointments/{appointment_id}/notes/{note_id}")]
-async fn show_appointment_note(caller: Caller, req: HttpRequest, id: IdPath<Note>, db: Data<Db>) -> Answer {
-    let appointment: AppointmentId = req.match_info().query("appointment_id").parse().map_err(|_no_id| not_found())?;
+async fn show_appointment_note(caller: Caller, ids: IdPair<Appointment, Note>, db: Data<Db>) -> Answer {
+    let IdPair(appointment, note) = ids;
     let who = caller.clone();
     let note = db
         .read(&caller, move |tx| {
             find_for(tx, &who, appointment, policy::Wish::Annotate, None)?;
-            let note = store::find(tx, appointment, id.0)?.ok_or_else(not_found)?;
+            let note = store::find(tx, appointment, note)?.ok_or_else(not_found)?;
             let names = history::names_for(tx, &who, std::iter::once(note.author.as_str()))?;
             Ok(note.view(appointment, &names))
         })

@@ -19,6 +19,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{bodies::NewCalendar, rules, store};
 use crate::calendars::{
     model::{Calendar, CalendarId},
+    routes::managed,
     store as calendars,
     views::{self, CalendarView},
 };
@@ -121,9 +122,18 @@ async fn remove_calendar(caller: Caller, id: IdPath<Calendar>, if_match: IfMatch
 }
 
 /// A calendar as it was, locked for the change that makes it the next version.
-pub(super) fn current(tx: &mut Tx<'_>, id: CalendarId) -> storage::Result<Calendar> {
+fn current(tx: &mut Tx<'_>, id: CalendarId) -> storage::Result<Calendar> {
     let next = store::next_version(tx, id)?.ok_or_else(not_found)?;
     Ok(Calendar { version: next.version.saturating_sub(1), ..next })
+}
+
+/// The calendar, locked for a change of its hours by somebody who may make it.
+pub(super) fn locked(tx: &mut Tx<'_>, caller: &Caller, id: CalendarId) -> storage::Result<Calendar> {
+    managed(tx, caller, id)?;
+    let calendar = current(tx, id)?;
+    // It may have moved to another office before it was locked.
+    policy::management(caller, calendar.office_id)?;
+    Ok(calendar)
 }
 
 fn is_of_an_office(tx: &mut Tx<'_>, calendar: &Calendar) -> storage::Result<()> {

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, delete, get, http::StatusCode, patch, post, web::Data};
 use platform::{
-    access::{Caller, policy},
+    access::Caller,
     changes::{Done, state, tell},
     http::{
         Answer, Body, IdPair, IdPath, IdempotencyKeyHeader, IfMatch, IfMatchHeader, Language, MaybeIdempotencyKey,
@@ -13,10 +13,10 @@ use platform::{
 use storage::{Db, Tx};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{bodies::NewOpeningException, calendars::current, rules, store};
+use super::{bodies::NewOpeningException, calendars::locked, rules, store};
 use crate::calendars::{
     model::{Calendar, CalendarId, ExceptionId, OpeningException},
-    routes as calendars, store as hours,
+    store as hours,
     views::{self, OpeningExceptionView},
 };
 
@@ -45,7 +45,7 @@ async fn create_opening_exception(
     let (new, digest) = body.into_parts();
     let who = caller.clone();
     idempotency::once(&db, &in_flight, &caller, key.0.as_ref(), &digest, move |tx| {
-        let calendar = managed(tx, &who, id.0)?;
+        let calendar = locked(tx, &who, id.0)?;
         let exception = new.clone().exception(tx.new_id(), calendar.id, 1);
         rules::check_exception(&calendar, &exception)?;
         hours::insert_exception(tx, &exception)?;
@@ -94,7 +94,7 @@ async fn update_opening_exception(
     let who = caller.clone();
     let exception = db
         .write(&caller, move |tx| {
-            let calendar = managed(tx, &who, ids.0)?;
+            let calendar = locked(tx, &who, ids.0)?;
             let before = find(tx, calendar.id, ids.1)?;
             if_match.check(before.version, true)?;
             let wanted = patch.apply(&NewOpeningException::from(before.clone()))?;
@@ -124,7 +124,7 @@ async fn remove_opening_exception(
 ) -> Answer {
     let who = caller.clone();
     db.write(&caller, move |tx| {
-        let calendar = managed(tx, &who, ids.0)?;
+        let calendar = locked(tx, &who, ids.0)?;
         let exception = find(tx, calendar.id, ids.1)?;
         if_match.check(exception.version, true)?;
         store::delete_exception(tx, exception.id, exception.version)?;
@@ -132,15 +132,6 @@ async fn remove_opening_exception(
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// The calendar, locked for a change of its hours by somebody who may make it.
-fn managed(tx: &mut Tx<'_>, caller: &Caller, id: CalendarId) -> storage::Result<Calendar> {
-    policy::management(caller, calendars::find(tx, id)?.office_id)?;
-    let calendar = current(tx, id)?;
-    // It may have moved to another office before it was locked.
-    policy::management(caller, calendar.office_id)?;
-    Ok(calendar)
 }
 
 fn find(tx: &mut Tx<'_>, calendar: CalendarId, id: ExceptionId) -> storage::Result<OpeningException> {

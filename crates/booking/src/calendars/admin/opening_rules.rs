@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, delete, get, http::StatusCode, patch, post, web::Data};
 use platform::{
-    access::{Caller, policy},
+    access::Caller,
     changes::{Done, state, tell},
     http::{
         Answer, Body, IdPair, IdPath, IdempotencyKeyHeader, IfMatch, IfMatchHeader, Language, MaybeIdempotencyKey,
@@ -13,10 +13,10 @@ use platform::{
 use storage::{Db, Tx};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{bodies::NewOpeningRule, calendars::current, rules, store};
+use super::{bodies::NewOpeningRule, calendars::locked, rules, store};
 use crate::calendars::{
     model::{Calendar, CalendarId, OpeningRule, RuleId},
-    routes as calendars, store as hours,
+    store as hours,
     views::{self, OpeningRuleView},
 };
 
@@ -45,7 +45,7 @@ async fn create_opening_rule(
     let (new, digest) = body.into_parts();
     let who = caller.clone();
     idempotency::once(&db, &in_flight, &caller, key.0.as_ref(), &digest, move |tx| {
-        let calendar = managed(tx, &who, id.0)?;
+        let calendar = locked(tx, &who, id.0)?;
         let rule = new.clone().rule(tx.new_id(), calendar.id, 1);
         rules::check_rule(&calendar, &rule, &hours::rules(tx, calendar.id)?)?;
         hours::insert_rule(tx, &rule)?;
@@ -89,7 +89,7 @@ async fn update_opening_rule(
     let who = caller.clone();
     let rule = db
         .write(&caller, move |tx| {
-            let calendar = managed(tx, &who, ids.0)?;
+            let calendar = locked(tx, &who, ids.0)?;
             let before = find(tx, calendar.id, ids.1)?;
             if_match.check(before.version, true)?;
             let wanted = patch.apply(&NewOpeningRule::from(before.clone()))?;
@@ -119,7 +119,7 @@ async fn remove_opening_rule(
 ) -> Answer {
     let who = caller.clone();
     db.write(&caller, move |tx| {
-        let calendar = managed(tx, &who, ids.0)?;
+        let calendar = locked(tx, &who, ids.0)?;
         let rule = find(tx, calendar.id, ids.1)?;
         if_match.check(rule.version, true)?;
         store::delete_rule(tx, rule.id, rule.version)?;
@@ -127,15 +127,6 @@ async fn remove_opening_rule(
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())
-}
-
-/// The calendar, locked for a change of its hours by somebody who may make it.
-fn managed(tx: &mut Tx<'_>, caller: &Caller, id: CalendarId) -> storage::Result<Calendar> {
-    policy::management(caller, calendars::find(tx, id)?.office_id)?;
-    let calendar = current(tx, id)?;
-    // It may have moved to another office before it was locked.
-    policy::management(caller, calendar.office_id)?;
-    Ok(calendar)
 }
 
 fn find(tx: &mut Tx<'_>, calendar: CalendarId, id: RuleId) -> storage::Result<OpeningRule> {

@@ -6,7 +6,7 @@ use actix_web::{get, post, web::Data};
 use jiff::{SignedDuration, Span, Timestamp, civil::Date};
 use kernel::{Id, Lang, Page, PageRequest, Problem, PublicCode, civil, page};
 use platform::{
-    access::{Caller, policy},
+    access::Caller,
     directory::{Closure, ClosureId, bodies::sane_day, routes::PageQuery},
     http::{Answer, Body, IdPath, Language, Params, ProblemBody, Reply, paging, sane_date},
     problems::INVALID_BODY,
@@ -26,7 +26,7 @@ use crate::{
     calendars::{
         conflicts::{self, ConflictReason, Hours, Judge, Place},
         model::{Calendar, CalendarId, ExceptionId, RuleId},
-        routes::find,
+        routes::managed,
     },
     services::{AppointmentServiceId, store as services},
 };
@@ -79,8 +79,7 @@ async fn list_conflicts(
     let who = caller.clone();
     let page = db
         .read(&caller, move |tx| {
-            let calendar = find(tx, id.0)?;
-            policy::management(&who, calendar.office_id)?;
+            let calendar = managed(tx, &who, id.0)?;
             let hours = Hours::of(tx, calendar, who.tenant.holidays())?;
             let mut judge = Judge::by(&hours);
             let found = conflicts::search(tx, &hours.calendar, &page, |_, visit, seats| judge.conflict(visit, seats))?;
@@ -254,8 +253,7 @@ async fn preview_conflicts(
     let who = caller.clone();
     let preview = db
         .read(&caller, move |tx| {
-            let calendar = find(tx, id.0)?;
-            policy::management(&who, calendar.office_id)?;
+            let calendar = managed(tx, &who, id.0)?;
             let now = Hours::of(tx, calendar, who.tenant.holidays())?;
             let then = apply(&change, &now)?;
             preview(tx, &now, &then, lang.0)
