@@ -16,6 +16,7 @@ diesel::table! {
         lead_minutes -> BigInt,
         horizon_days -> BigInt,
         version -> BigInt,
+        hours_version -> BigInt,
     }
 }
 

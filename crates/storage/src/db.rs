@@ -154,14 +154,15 @@ impl Db {
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
     {
         let (scope, started) = (scope.as_ref().clone(), Instant::now());
-        let outcome = self.pooled(self.readers.clone(), Access::Read, scope, work).await;
+        let outcome = self.pooled(self.readers.clone(), Way::Read, scope, work).await;
         measures::ended(Access::Read, started, &outcome);
         outcome.map_err(Failure::into_problem)
     }
 
-    /// Reads with one statement that is known to be short: a row by its key, a sum over some dozen. On SQLite it
-    /// is run where it is called, outside of a transaction: handing it to another thread and back would take
-    /// longer than the statement does (docs/performance.md). A second statement might see another moment.
+    /// Reads with one statement that is known to be short: a row by its key, a sum over some dozen. It is run
+    /// outside of a transaction: opening and closing one, and on SQLite handing it to another thread and back,
+    /// would take longer than the statement does (docs/performance.md). A second statement might see another
+    /// moment.
     ///
     /// # Errors
     /// The refusal of `work`, or a problem that says the database is busy or failed.
@@ -171,7 +172,8 @@ impl Db {
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
     {
         if matches!(self.target, Target::Postgres(_)) {
-            return self.read(scope, work).await;
+            let (pool, scope) = (self.readers.clone(), scope.as_ref().clone());
+            return self.pooled(pool, Way::Glance, scope, work).await.map_err(Failure::into_problem);
         }
         let mut glance = async || {
             if IN_TRANSACTION.get() {
@@ -203,13 +205,13 @@ impl Db {
         let outcome = match &self.writer {
             _ if IN_TRANSACTION.get() => Err(DbError::Nested.into()),
             WritePath::Sqlite(writer) => writer.run(scope, work).await,
-            WritePath::Postgres(pool) => self.pooled(pool.clone(), Access::Write, scope, work).await,
+            WritePath::Postgres(pool) => self.pooled(pool.clone(), Way::Write, scope, work).await,
         };
         measures::ended(Access::Write, started, &outcome);
         outcome.map_err(Failure::into_problem)
     }
 
-    async fn pooled<R, F>(&self, pool: Pool, access: Access, scope: Scope, mut work: F) -> Result<R>
+    async fn pooled<R, F>(&self, pool: Pool, way: Way, scope: Scope, mut work: F) -> Result<R>
     where
         R: Send + 'static,
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
@@ -219,12 +221,12 @@ impl Db {
         }
         let started = Instant::now();
         let turn = pool.turn().await?;
-        measures::waited(access, started);
-        let in_use = measures::InUse::of(access);
+        measures::waited(way.access(), started);
+        let in_use = measures::InUse::of(way.access());
         let (clock, seal) = (Arc::clone(&self.clock), self.seal.clone());
         let task = tokio::task::spawn_blocking(move || {
             let outcome =
-                with_retries(&pool, access, &Context { scope: &scope, seal: &seal, clock: clock.as_ref() }, &mut work);
+                with_retries(&pool, way, &Context { scope: &scope, seal: &seal, clock: clock.as_ref() }, &mut work);
             drop((in_use, turn));
             outcome
         });
@@ -241,7 +243,7 @@ struct Context<'a> {
 
 fn with_retries<R>(
     pool: &Pool,
-    access: Access,
+    way: Way,
     context: &Context<'_>,
     work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
@@ -249,9 +251,9 @@ fn with_retries<R>(
     let mut lost_connections = 0;
     loop {
         let mut slot = pool.get()?;
-        let outcome = begin(&mut slot.conn, access, context.scope)
+        let outcome = begin(&mut slot, way, context.scope)
             .map_err(|error| (Stage::Begin, error.into()))
-            .and_then(|()| run(&mut slot.conn, context, work).map_err(|failure| (Stage::Work, failure)));
+            .and_then(|()| run(&mut slot.conn, way, context, work).map_err(|failure| (Stage::Work, failure)));
         let (stage, failure) = match outcome {
             Ok(value) => return Ok(value),
             Err(failed) => failed,
@@ -281,28 +283,60 @@ enum Stage {
     Work,
 }
 
-/// On PostgreSQL one round trip opens the transaction and names the tenant to row-level security.
-fn begin(conn: &mut Conn, access: Access, scope: &Scope) -> std::result::Result<(), DbError> {
-    match conn {
-        Conn::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
-        Conn::Pg(conn) => {
-            let mode = match access {
-                Access::Read => "ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                Access::Write => "ISOLATION LEVEL READ COMMITTED",
-            };
-            let sql = format!("BEGIN {mode}; SET LOCAL sportello.tenant = '{}'", scope.tenant);
-            AnsiTransactionManager::begin_transaction_sql(conn, &sql)?;
+/// How the database is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Read,
+    Write,
+    /// One statement, outside of a transaction.
+    Glance,
+}
+
+impl Way {
+    const fn access(self) -> Access {
+        match self {
+            Self::Read | Self::Glance => Access::Read,
+            Self::Write => Access::Write,
         }
     }
-    Ok(())
+}
+
+/// On PostgreSQL one round trip opens the transaction and names the tenant to row-level security. The session
+/// names one to those who only glance, so that the next of the same Comune need not.
+fn begin(slot: &mut Slot, way: Way, scope: &Scope) -> std::result::Result<(), DbError> {
+    let tenant = scope.tenant;
+    let conn = match &mut slot.conn {
+        Conn::Sqlite(conn) => return Ok(AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?),
+        Conn::Pg(conn) => conn,
+    };
+    let mode = match way {
+        Way::Read => "ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        Way::Write => "ISOLATION LEVEL READ COMMITTED",
+        Way::Glance if slot.glances_at == Some(tenant) => return Ok(()),
+        Way::Glance => {
+            slot.glances_at = None;
+            conn.batch_execute(&format!("SET sportello.tenant = '{tenant}'"))?;
+            slot.glances_at = Some(tenant);
+            return Ok(());
+        }
+    };
+    let sql = format!("BEGIN {mode}; SET LOCAL sportello.tenant = '{tenant}'");
+    Ok(AnsiTransactionManager::begin_transaction_sql(conn, &sql)?)
 }
 
 type Manager = <Conn as diesel::Connection>::TransactionManager;
 
-fn run<R>(conn: &mut Conn, context: &Context<'_>, work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>) -> Result<R> {
+fn run<R>(
+    conn: &mut Conn,
+    way: Way,
+    context: &Context<'_>,
+    work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
+) -> Result<R> {
     let now = context.clock.now();
-    let outcome = inside(|| work(&mut Tx::new(conn, context.scope, context.seal, now)))
-        .and_then(|value| Ok(commit(conn).map(|()| value)?));
+    let mut outcome = inside(|| work(&mut Tx::new(conn, context.scope, context.seal, now)));
+    if way != Way::Glance {
+        outcome = outcome.and_then(|value| Ok(commit(conn).map(|()| value)?));
+    }
     match outcome {
         Ok(value) => Ok(value),
         Err(failure) => {

@@ -12,6 +12,9 @@
 //! | `{BYTES}` (text compared byte by byte) | `text COLLATE "C"` | `TEXT` |
 //! | `{INT}` / `{BOOL}` | `bigint` / `boolean` | `INTEGER` |
 //! | `{KEYED}` (after a table) | nothing | `STRICT, WITHOUT ROWID` |
+//!
+//! What they have no common words for, triggers, is written for each: between `{POSTGRES}` and `{/POSTGRES}`,
+//! and between `{SQLITE}` and `{/SQLITE}`.
 
 use std::time::Duration;
 
@@ -54,6 +57,7 @@ migrations![
     "2026-11-25_booking_administration",
     "2026-11-25_platform_staff_version",
     "2026-11-25_booking_keywords",
+    "2026-11-25_booking_hours_version",
 ];
 
 /// Why the schema could not be brought up to date.
@@ -147,9 +151,25 @@ pub fn render(sql: &str, target: &Target) -> String {
         ("{BOOL}", "boolean", "INTEGER"),
         ("{KEYED}", "", "STRICT, WITHOUT ROWID"),
     ];
-    tokens.iter().fold(sql.to_owned(), |text, (token, postgres, sqlite)| {
-        text.replace(token, if matches!(target, Target::Postgres(_)) { postgres } else { sqlite })
-    })
+    let is_postgres = matches!(target, Target::Postgres(_));
+    let (kept, left_out) = if is_postgres { ("POSTGRES", "SQLITE") } else { ("SQLITE", "POSTGRES") };
+    let text = without(sql, left_out).replace(&format!("{{{kept}}}"), "").replace(&format!("{{/{kept}}}"), "");
+    tokens
+        .iter()
+        .fold(text, |text, (token, postgres, sqlite)| text.replace(token, if is_postgres { postgres } else { sqlite }))
+}
+
+/// Leaves out what is between the tokens of a database.
+fn without(sql: &str, database: &str) -> String {
+    let (open, close) = (format!("{{{database}}}"), format!("{{/{database}}}"));
+    let mut kept = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some((before, after)) = rest.split_once(&open) {
+        kept.push_str(before);
+        rest = after.split_once(&close).map_or("", |(_, after)| after);
+    }
+    kept.push_str(rest);
+    kept
 }
 
 fn missing(conn: &mut Conn) -> Result<Vec<&'static Migration>, MigrateError> {

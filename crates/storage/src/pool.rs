@@ -11,13 +11,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     conn::{Access, Conn, Target},
     error::DbError,
+    scope::TenantId,
 };
 
-/// A pooled connection and whether it is known to be lost.
+/// A pooled connection.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(crate) conn: Conn,
+    /// Whether it is known to be lost.
     pub(crate) lost: bool,
+    /// Which Comune PostgreSQL's session is of outside of transactions; each of those says its own.
+    pub(crate) glances_at: Option<TenantId>,
 }
 
 #[derive(Debug)]
@@ -32,7 +36,7 @@ impl ManageConnection for Manager {
     type Error = diesel::ConnectionError;
 
     fn connect(&self) -> Result<Slot, Self::Error> {
-        self.target.open(self.access, self.busy).map(|conn| Slot { conn, lost: false })
+        self.target.open(self.access, self.busy).map(|conn| Slot { conn, lost: false, glances_at: None })
     }
 
     // A round trip before every transaction would cost more than the rare retry it saves: a lost

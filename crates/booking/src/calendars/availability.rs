@@ -102,8 +102,8 @@ struct InBytes;
 
 impl Weighter<Question, Arc<Remembered>> for InBytes {
     fn weight(&self, _: &Question, answer: &Arc<Remembered>) -> u64 {
-        let texts = [answer.stamp.len(), answer.body.len(), size_of::<Remembered>(), size_of::<Question>()];
-        texts.into_iter().fold(0, |sum, len| sum.saturating_add(u64::try_from(len).unwrap_or(u64::MAX)))
+        let parts = [answer.body.len(), size_of::<Remembered>(), size_of::<Question>()];
+        parts.into_iter().fold(0, |sum, len| sum.saturating_add(u64::try_from(len).unwrap_or(u64::MAX)))
     }
 }
 
@@ -141,7 +141,7 @@ impl Availabilities {
         let known = self.0.get(&question).filter(|known| public && known.is_of(db.clock().now(), &holidays));
         if let Some(known) = known {
             let now = db.glance(caller, move |tx| store::stamp(tx, &question)).await?;
-            if known.stamp == now {
+            if now == Some(known.stamp) {
                 return Ok(known.response(held));
             }
         }
@@ -169,7 +169,9 @@ fn make(
     } else {
         None
     };
-    let service = service.ok_or_else(|| bad_query("service_id", "not-given", "not a service of this calendar"))?;
+    let given = service.zip(stamp);
+    let (service, stamp) =
+        given.ok_or_else(|| bad_query("service_id", "not-given", "not a service of this calendar"))?;
     let offer = Offer { calendar, service };
     let terms = Terms::at(who, offer.calendar.office_id);
     let days = claim::slots_for(tx, &offer, holidays, question.persons, question.from..=question.to, terms)?;

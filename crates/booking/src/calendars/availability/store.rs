@@ -2,11 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use diesel::{
-    dsl::min,
-    prelude::*,
-    sql_types::{BigInt, Nullable, Text},
-};
+use diesel::{dsl::min, prelude::*, sql_types::BigInt};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use kernel::civil;
 use storage::{
@@ -20,51 +16,32 @@ use super::{
 };
 use crate::schema::occupancy;
 
-/// Changes whenever anything changes that [`claim::slots_for`](super::super::claim::slots_for) reads, other than the time.
+/// Changes whenever anything changes that [`claim::slots_for`](super::super::claim::slots_for) reads, other than
+/// the time. `None` is a calendar that does not give the service.
 ///
-/// Hours are here as they are written: however somebody changes them, it shows. Taken time is here as the
-/// versions of its days, which rise in every transaction that takes or gives back.
-#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+/// Hours, exceptions and closures raise the calendar's `hours_version` by triggers, so that it shows however
+/// somebody changes them. Taken time is here as the versions of its days, which rise in every transaction that
+/// takes or gives back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
 pub(super) struct Stamp {
-    #[diesel(sql_type = Nullable<BigInt>)]
-    calendar: Option<i64>,
-    #[diesel(sql_type = Nullable<BigInt>)]
-    service: Option<i64>,
-    #[diesel(sql_type = Nullable<Text>)]
-    hours: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
-    exceptions: Option<String>,
+    #[diesel(sql_type = BigInt)]
+    calendar: i64,
+    #[diesel(sql_type = BigInt)]
+    hours: i64,
+    #[diesel(sql_type = BigInt)]
+    service: i64,
     #[diesel(sql_type = BigInt)]
     days: i64,
-    #[diesel(sql_type = Nullable<Text>)]
-    closures: Option<String>,
-}
-
-impl Stamp {
-    /// How many bytes its texts have.
-    pub(super) fn len(&self) -> usize {
-        [&self.hours, &self.exceptions, &self.closures].into_iter().flatten().map(String::len).sum()
-    }
 }
 
 /// One statement, so that it is of one moment wherever it runs.
-const STAMP: &str = "SELECT \
-    (SELECT c.version FROM calendars c WHERE c.tenant_id = ? AND c.id = ?) AS calendar, \
-    (SELECT s.version FROM service_calendars l \
-        JOIN appointment_services s ON s.tenant_id = l.tenant_id AND s.id = l.service_id \
-        WHERE l.tenant_id = ? AND l.service_id = ? AND l.calendar_id = ? AND l.given) AS service, \
-    (SELECT string_agg(concat_ws(',', r.weekday, r.starts_at, r.ends_at, r.valid_from, \
-            COALESCE(CAST(r.valid_until AS text), '-'), r.every_n_weeks, r.capacity, r.internal_capacity), ';' \
-            ORDER BY r.id) \
-        FROM opening_rules r WHERE r.tenant_id = ? AND r.calendar_id = ?) AS hours, \
-    (SELECT string_agg(concat_ws(',', e.date, e.kind, COALESCE(CAST(e.starts_at AS text), '-'), \
-            COALESCE(CAST(e.ends_at AS text), '-'), COALESCE(CAST(e.capacity AS text), '-')), ';' ORDER BY e.id) \
-        FROM opening_exceptions e \
-        WHERE e.tenant_id = ? AND e.calendar_id = ? AND e.date BETWEEN ? AND ?) AS exceptions, \
-    (SELECT CAST(COALESCE(SUM(d.version), 0) AS bigint) FROM calendar_days d \
-        WHERE d.tenant_id = ? AND d.calendar_id = ? AND d.day BETWEEN ? AND ?) AS days, \
-    (SELECT string_agg(CAST(x.date AS text), ';' ORDER BY x.date) FROM closures x \
-        WHERE x.tenant_id = ? AND x.date BETWEEN ? AND ?) AS closures";
+const STAMP: &str = "SELECT c.version AS calendar, c.hours_version AS hours, s.version AS service, \
+        (SELECT CAST(COALESCE(SUM(d.version), 0) AS bigint) FROM calendar_days d \
+            WHERE d.tenant_id = ? AND d.calendar_id = ? AND d.day BETWEEN ? AND ?) AS days \
+    FROM calendars c \
+    JOIN service_calendars l ON l.tenant_id = c.tenant_id AND l.calendar_id = c.id AND l.given \
+    JOIN appointment_services s ON s.tenant_id = l.tenant_id AND s.id = l.service_id \
+    WHERE c.tenant_id = ? AND c.id = ? AND s.id = ?";
 
 /// Preparation and clearing, of a day at most, reach into the days beside the visit's.
 const REACH: SignedDuration = SignedDuration::from_hours(2 * 24);
@@ -73,31 +50,19 @@ const REACH: SignedDuration = SignedDuration::from_hours(2 * 24);
 ///
 /// # Errors
 /// When the database fails.
-pub(super) fn stamp(tx: &mut Tx<'_>, question: &Question) -> storage::Result<Stamp> {
-    let Question { from, to, .. } = *question;
+pub(super) fn stamp(tx: &mut Tx<'_>, question: &Question) -> storage::Result<Option<Stamp>> {
     let (tenant, calendar, service) = (Key(tx.tenant()), Key(question.calendar), Key(question.service));
-    let (before, after) = (Day(from.saturating_sub(REACH)), Day(to.saturating_add(REACH)));
-    let (from, to) = (Day(from), Day(to));
+    let (before, after) = (question.from.saturating_sub(REACH), question.to.saturating_add(REACH));
     Ok(fixed(STAMP)
         .bind::<Uid, _>(tenant)
         .bind::<Uid, _>(calendar)
+        .bind::<CivilDate, _>(Day(before))
+        .bind::<CivilDate, _>(Day(after))
         .bind::<Uid, _>(tenant)
+        .bind::<Uid, _>(calendar)
         .bind::<Uid, _>(service)
-        .bind::<Uid, _>(calendar)
-        .bind::<Uid, _>(tenant)
-        .bind::<Uid, _>(calendar)
-        .bind::<Uid, _>(tenant)
-        .bind::<Uid, _>(calendar)
-        .bind::<CivilDate, _>(from)
-        .bind::<CivilDate, _>(to)
-        .bind::<Uid, _>(tenant)
-        .bind::<Uid, _>(calendar)
-        .bind::<CivilDate, _>(before)
-        .bind::<CivilDate, _>(after)
-        .bind::<Uid, _>(tenant)
-        .bind::<CivilDate, _>(from)
-        .bind::<CivilDate, _>(to)
-        .get_result(tx.conn())?)
+        .get_result(tx.conn())
+        .optional()?)
 }
 
 /// When the next hold ends that takes time on these dates: time that becomes free without anybody writing.
