@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use booking::{
+    appointments::search::words::Keys,
     calendars::{Calendar, CalendarId, OpeningRule, store as calendars, ticks},
     services::{AppointmentService, AppointmentServiceId, store as services},
 };
@@ -49,6 +50,10 @@ pub(crate) struct Loaded {
     pub(crate) service: AppointmentServiceId,
     /// Its calendars.
     pub(crate) calendars: Vec<CalendarId>,
+    /// The offices, four calendars each.
+    pub(crate) offices: Vec<OfficeId>,
+    /// How many people there are.
+    pub(crate) people: usize,
     /// Places left in the next months, one entry for each visit of a quarter of an hour, in random order.
     pub(crate) free: Vec<(CalendarId, Timestamp)>,
     /// How many appointments there are.
@@ -246,7 +251,7 @@ impl<'a> Filling<'a> {
             ),
             applicants: rows(
                 "appointment_applicants",
-                "tenant_id, appointment_id, given_name, family_name, tax_code, email",
+                "tenant_id, appointment_id, given_name, family_name, tax_code, email, family_key, given_key, email_key",
             ),
             occupancy: rows("occupancy", "tenant_id, calendar_id, tick, seat, claim_id"),
             free: Vec::new(),
@@ -278,7 +283,7 @@ impl<'a> Filling<'a> {
         let (starts_at, ends_at) = (instant(ticks.start), instant(ticks.end));
         let created = starts_at - SignedDuration::from_hours(14 * 24);
         let id: Id<()> = Id::generate(created, self.chance.bytes());
-        let code = PublicCode::from_random(self.chance.bytes());
+        let code = self.code();
         let who = self.chance.below(self.people.len());
         let (secret, tenant) = (self.secret, self.frame.tenant);
         let (person, pseudonym) = self.people[who].get_or_insert_with(|| {
@@ -309,12 +314,16 @@ impl<'a> Filling<'a> {
             pseudonym.actor().as_str(),
         );
         self.appointments.push(self.bulk, &row);
+        let keys = Keys::of(person.given_name, &person.family_name, &person.email);
         let row = format!(
-            "({tenant},{key},'{}','{}','{}','{}')",
+            "({tenant},{key},'{}','{}','{}','{}','{}','{}','{}')",
             person.given_name,
             person.family_name,
             person.tax_code.as_str(),
-            person.email
+            person.email,
+            keys.family,
+            keys.given,
+            keys.email
         );
         self.applicants.push(self.bulk, &row);
         if state != "cancelled" {
@@ -323,6 +332,13 @@ impl<'a> Filling<'a> {
                 self.occupancy.push(self.bulk, &row);
             }
         }
+    }
+
+    /// A code of its own: drawn, two of a million would now and then be the same.
+    fn code(&self) -> PublicCode {
+        const STEP: usize = 2_147_483_647; // shares no factor with the codes' number, 30⁸
+        let number = (self.appointments.written + self.appointments.pending) * STEP;
+        PublicCode::from_random(u128::try_from(number).expect("far below").to_le_bytes())
     }
 
     fn finish(mut self, frame: &Frame) -> Loaded {
@@ -335,6 +351,8 @@ impl<'a> Filling<'a> {
         Loaded {
             service: frame.services[0],
             calendars: frame.calendars.iter().map(|(calendar, _)| *calendar).collect(),
+            offices: frame.calendars.iter().step_by(4).map(|(_, office)| *office).collect(),
+            people: self.people.len(),
             free: self.free,
             appointments: self.appointments.written,
             occupancy: self.occupancy.written,

@@ -12,7 +12,7 @@ use gateway::demo::issuer::DemoIssuer;
 use jiff::{SignedDuration, Timestamp};
 use kernel::{Clock, SystemClock, civil};
 use platform::access::DeploymentSecret;
-use serde_json::json;
+use serde_json::{Map, json};
 use storage::{DbOptions, GROUP_COMMIT, Target, migrate};
 use tests::{
     Backend,
@@ -24,6 +24,7 @@ use crate::{
     client::{self, Outcome},
     host::{self, Addresses, Run, Task},
     load::{self, Loaded},
+    people,
     report::{Figure, Report},
 };
 
@@ -45,12 +46,23 @@ enum Question {
     Month,
     MonthWhileBooking,
     Day,
+    List,
+    People,
     Bookings,
     Booking,
 }
 
 impl Question {
-    const ALL: [Self; 6] = [Self::Row, Self::Month, Self::MonthWhileBooking, Self::Day, Self::Bookings, Self::Booking];
+    const ALL: [Self; 8] = [
+        Self::Row,
+        Self::Month,
+        Self::MonthWhileBooking,
+        Self::Day,
+        Self::List,
+        Self::People,
+        Self::Bookings,
+        Self::Booking,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -58,6 +70,8 @@ impl Question {
             Self::Month => "availability of a month",
             Self::MonthWhileBooking => "the same, while others book",
             Self::Day => "times of a day",
+            Self::List => "an office's list of a day",
+            Self::People => "search for a person by name",
             Self::Bookings => "booking, bare loop",
             Self::Booking => "booking",
         }
@@ -66,7 +80,7 @@ impl Question {
     /// What it is compared with.
     const fn beside(self) -> Option<Self> {
         match self {
-            Self::Month | Self::MonthWhileBooking | Self::Day => Some(Self::Row),
+            Self::Month | Self::MonthWhileBooking | Self::Day | Self::List | Self::People => Some(Self::Row),
             Self::Booking => Some(Self::Bookings),
             Self::Row | Self::Bookings => None,
         }
@@ -82,6 +96,8 @@ struct Subject {
     loaded: Loaded,
     next_free: usize,
     addresses: Addresses,
+    /// Of somebody at the URP.
+    token: String,
     process: Child,
 }
 
@@ -169,8 +185,10 @@ impl Subject {
         eprintln!("{name}: {} appointments loaded in {:.1} s", loaded.appointments, since.elapsed().as_secs_f64());
         let issuer = DemoIssuer::load_or_create(&folder).expect("a key");
         let config = write_config(&folder, &url, issuer.jwks());
+        let (now, an_hour) = (SystemClock.now(), SignedDuration::from_hours(1));
+        let token = issuer.mint(host::ISSUER, load::TENANT, load::OPERATOR, Map::new(), now, an_hour).expect("a token");
         let (process, addresses) = launch(&Task { config, group_commit });
-        Self { backend, name, wanted, group_commit, loaded, next_free: 0, addresses, process }
+        Self { backend, name, wanted, group_commit, loaded, next_free: 0, addresses, token, process }
     }
 
     fn label(&self) -> String {
@@ -208,7 +226,7 @@ impl Subject {
             )
         };
         let base = format!("/{}/v1", load::TENANT);
-        let mut number = 0_i64;
+        let (mut number, mut turn_of) = (0_i64, 0_usize);
         match question {
             Question::Row => {
                 client::ask(bare, clients, time, 200, || Some(client::get(&format!("/rows/{}", calendar()), None)))
@@ -243,6 +261,29 @@ impl Subject {
                     number += 1;
                     let path = format!("{base}/calendars/{}/slots?service_id={service}", calendar());
                     Some(client::get(&format!("{path}&date={}", in_days(1 + number % 28)), None))
+                })
+                .await
+            }
+            Question::List => {
+                let (offices, token) = (self.loaded.offices.clone(), self.token.clone());
+                client::ask(api, clients, time, 200, || {
+                    number += 1;
+                    turn_of += 1;
+                    let office = offices[turn_of % offices.len()];
+                    let day = in_days(1 + number % 28);
+                    let path = format!("{base}/appointments?office_id={office}&from={day}&to={day}&limit=20");
+                    Some(client::get(&path, Some(&token)))
+                })
+                .await
+            }
+            Question::People => {
+                let (people, token) = (self.loaded.people, self.token.clone());
+                client::ask(api, clients, time, 200, || {
+                    turn_of += 1;
+                    let person = people::person(turn_of * 7_919 % people);
+                    let body = json!({ "name": format!("{} {}", person.family_name, person.given_name) }).to_string();
+                    let headers = format!("Authorization: Bearer {token}\r\n");
+                    Some(client::post(&format!("{base}/appointment-searches"), &headers, &body))
                 })
                 .await
             }
