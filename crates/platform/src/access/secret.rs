@@ -2,10 +2,17 @@
 
 use std::{fmt, fs, io, path::Path};
 
-use aws_lc_rs::{hmac, rand as csprng};
-use base64::{Engine, engine::general_purpose::STANDARD};
-use kernel::TaxCode;
-use storage::{Actor, Seal, TenantId};
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    error::Unspecified,
+    hmac, rand as csprng,
+};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use kernel::{Problem, TaxCode};
+use storage::{Actor, Seal, TenantId, problems::INTERNAL_ERROR};
 
 /// Bytes of a secret that is made here.
 const LENGTH: usize = 32;
@@ -89,6 +96,35 @@ impl DeploymentSecret {
         digest.copy_from_slice(tag.as_ref());
         digest
     }
+
+    /// Writes a message so that only this deployment can read it (AES-256-GCM), as text that fits into a URL.
+    /// `purpose` says what it is for: concealed for one thing, it reveals nothing for another.
+    ///
+    /// # Errors
+    /// `internal-error` when no random bytes can be had.
+    pub fn conceal(&self, purpose: &str, message: &[u8]) -> Result<String, Problem> {
+        let concealed = || -> Result<String, Unspecified> {
+            let mut bytes = message.to_vec();
+            let nonce = self.cipher()?.seal_in_place_append_tag(Aad::from(purpose.as_bytes()), &mut bytes)?;
+            Ok(URL_SAFE_NO_PAD.encode([&nonce.as_ref()[..], &bytes].concat()))
+        };
+        concealed().map_err(|Unspecified| Problem::new(&INTERNAL_ERROR))
+    }
+
+    /// Reads what was concealed for this purpose; `None` for every other text.
+    pub fn reveal(&self, purpose: &str, text: &str) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (nonce, message) = bytes.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut message = message.to_vec();
+        let aad = Aad::from(purpose.as_bytes());
+        let read = self.cipher().ok()?.open_in_place(nonce, aad, &mut message).ok()?;
+        Some(read.to_vec())
+    }
+
+    fn cipher(&self) -> Result<RandomizedNonceKey, Unspecified> {
+        RandomizedNonceKey::new(&AES_256_GCM, &self.digest("key", "conceal"))
+    }
 }
 
 /// Stands for a person where a name or a tax code must not: in keys, in the actor of an event, in a log.
@@ -151,6 +187,21 @@ mod tests {
         let mail = "a@example.org";
         assert_eq!(Pseudonym::of_email(&ours, here, "A@example.org"), Pseudonym::of_email(&ours, here, mail));
         assert_ne!(Pseudonym::of_email(&ours, here, mail), Pseudonym::of_unproved_email(&ours, here, mail));
+    }
+
+    #[test]
+    fn what_is_concealed_is_read_here_for_its_purpose_and_nowhere_else() {
+        let (ours, theirs) = (secret("a secret of this test"), secret("another secret of it"));
+        let text = ours.conceal("cursor", b"who comes next").unwrap();
+        assert_eq!(ours.reveal("cursor", &text).as_deref(), Some(&b"who comes next"[..]));
+        assert_ne!(ours.conceal("cursor", b"who comes next").unwrap(), text, "no two are alike");
+        assert_eq!(ours.reveal("key", &text), None);
+        assert_eq!(theirs.reveal("cursor", &text), None);
+        let mut changed = text.into_bytes();
+        changed[20] ^= 1;
+        for text in [std::str::from_utf8(&changed).unwrap(), "", "short", "not base64!"] {
+            assert_eq!(ours.reveal("cursor", text), None, "{text}");
+        }
     }
 
     #[test]

@@ -110,7 +110,7 @@ async fn search_appointments(caller: Caller, lang: Language, body: Body<Appointm
         ..Filter::default()
     };
     let unknown = || Problem::new(&INVALID_BODY).field("/after", "unknown-cursor", "not a `next` of this search");
-    let seen = search.after.as_deref().map(|text| Cursor::decode::<Seen>(text).ok_or_else(unknown)).transpose()?;
+    let seen = search.after.as_deref().map(|text| seen(&caller, text).ok_or_else(unknown)).transpose()?;
     let limit = search.limit.unwrap_or(kernel::page::DEFAULT_LIMIT);
     let who = caller.clone();
     let page = db
@@ -122,10 +122,24 @@ async fn search_appointments(caller: Caller, lang: Language, body: Body<Appointm
             let page = PageRequest { limit, after };
             let (found, next) = matching(tx, &rows, &filter, &whom, &page)?;
             let items = Reader { caller: &who, lang: lang.0, holds_token: false }.named(tx, found)?;
-            Ok(Page { items, next: next.map(|place| Cursor::encode(&place.seen())) })
+            Ok(Page { items, next: next.map(|place| concealed(&who, place.seen())).transpose()? })
         })
         .await?;
     Reply::ok(page)
+}
+
+/// The cursor of a search. It may name an appointment that the caller may not know of, the last one that was
+/// looked at, so only we can read it.
+fn concealed(caller: &Caller, seen: Seen) -> Result<String, Problem> {
+    caller.secret().conceal(&purpose(caller), Cursor::encode(&seen).as_bytes())
+}
+
+fn seen(caller: &Caller, text: &str) -> Option<Seen> {
+    Cursor::decode(&String::from_utf8(caller.secret().reveal(&purpose(caller), text)?).ok()?)
+}
+
+fn purpose(caller: &Caller) -> String {
+    format!("search cursor of {}", caller.tenant.tenant_id)
 }
 
 fn whom(search: &AppointmentSearch) -> Result<Whom, Problem> {
