@@ -20,6 +20,8 @@ use actix_web::{
 };
 use platform::access::Access;
 
+use super::limits::count_once;
+
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const READING: &str = "GET, HEAD";
 /// What a page may send.
@@ -43,7 +45,7 @@ pub(crate) async fn cors(
     if open && origin.is_some() {
         granted.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     } else if let (Some(slug), Some(origin)) = (&slug, &origin)
-        && is_allowed(&req, slug, origin).await
+        && is_allowed(&req, slug, origin, count_once(&req).is_ok()).await
         && let Ok(value) = HeaderValue::from_str(origin)
     {
         granted.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, value);
@@ -86,11 +88,12 @@ fn comune_of(path: &str) -> Option<&str> {
     rest.starts_with("v1/").then_some(slug)
 }
 
-/// Compared as a whole: an origin has one way to be written, and a part of one is somebody else's.
-async fn is_allowed(req: &ServiceRequest, slug: &str, origin: &str) -> bool {
+/// Compared as a whole: an origin has one way to be written, and a part of one is somebody else's. To read the
+/// Comune's settings may cost the database something, so whoever asks too often is answered from memory.
+async fn is_allowed(req: &ServiceRequest, slug: &str, origin: &str, may_read: bool) -> bool {
     let Some(access) = req.app_data::<Data<Access>>().cloned() else { return false };
-    let served = access.tenants.served(slug).await;
-    served.is_ok_and(|served| served.settings.cors_origins.iter().any(|known| known == origin))
+    let served = if may_read { access.tenants.served(slug).await.ok() } else { access.tenants.served_lately(slug) };
+    served.is_some_and(|served| served.settings.cors_origins.iter().any(|known| known == origin))
 }
 
 /// Adds the headers; what differs by origin says so, also to those who sent none, for the caches between.

@@ -75,11 +75,9 @@ impl Standing {
 pub(crate) struct Told(Rc<Cell<Option<Standing>>>);
 
 impl Told {
-    /// A place for this request.
+    /// The place of this request.
     pub(crate) fn place(req: &ServiceRequest) -> Self {
-        let told = Self::default();
-        req.extensions_mut().insert(told.clone());
-        told
+        req.extensions_mut().get_or_insert_with(Self::default).clone()
     }
 
     /// The tightest of the limits that were met.
@@ -228,18 +226,36 @@ fn is_exempt(path: &str) -> bool {
     path.starts_with("/health/") || path == "/metrics"
 }
 
+/// Counts a request by its address, once.
+///
+/// # Errors
+/// `rate-limited` when it is one too many.
+pub(crate) fn count_once(req: &ServiceRequest) -> Result<(), Problem> {
+    let Some(limits) = req.app_data::<Data<Limits>>().cloned() else { return Ok(()) };
+    if is_exempt(req.path()) {
+        return Ok(());
+    }
+    if let Some(Counted(outcome)) = req.extensions().get::<Counted>() {
+        return outcome.clone();
+    }
+    let peer = req.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let address = Who::Address(counted(limits.proxies.client(peer, req.headers())));
+    let outcome = limits.address.count(&address, &Told::place(req));
+    req.extensions_mut().insert(address);
+    req.extensions_mut().insert(Counted(outcome.clone()));
+    outcome
+}
+
+/// What counting a request by its address came to.
+#[derive(Debug)]
+struct Counted(Result<(), Problem>);
+
 /// Counts every request by its address, before anything is done for it: checking a token costs too.
 pub(crate) async fn count_address(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if let (Some(limits), false) = (req.app_data::<Data<Limits>>().cloned(), is_exempt(req.path())) {
-        let peer = req.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-        let address = Who::Address(counted(limits.proxies.client(peer, req.headers())));
-        let told = req.extensions().get::<Told>().cloned().unwrap_or_default();
-        limits.address.count(&address, &told).map_err(Refused)?;
-        req.extensions_mut().insert(address);
-    }
+    count_once(&req).map_err(Refused)?;
     next.call(req).await
 }
 
