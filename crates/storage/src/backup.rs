@@ -97,7 +97,7 @@ pub fn put_back(target: &Target, from: &Path) -> Result<Vec<&'static str>, Backu
         return Err(BackupError::Missing(from.to_owned()));
     }
     // A journal of another database would be played into this one.
-    for file in [path.clone(), with_suffix(path, "-wal"), with_suffix(path, "-shm")] {
+    for file in [path.clone(), with_suffix(path, "-wal"), with_suffix(path, "-shm"), with_suffix(path, "-journal")] {
         refuse_existing(&file)?;
     }
     let part = beside(path);

@@ -58,7 +58,7 @@ async fn list_calendar_blocks(caller: Caller, id: IdPath<Calendar>, query: Param
 ///
 /// Takes counters away from that time, one, several or all: the office's own first, then everybody's. What is
 /// booked there already stays: where not enough counters are left, nothing is blocked, and `appointments` says
-/// which are in the way.
+/// which are in the way. Counters that are added later, by hours or exceptions, are not part of it.
 #[utoipa::path(tag = "calendars", request_body = NewBlock,
     params(("calendar_id" = CalendarId, Path, description = "The calendar"),
         ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry; at least 16 characters from callers who have not signed in")), responses(

@@ -10,7 +10,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use kernel::{Problem, civil, holidays::HolidayCalendar};
-use platform::directory::store as directory;
+use platform::{directory::store as directory, problems::INVALID_BODY};
 use storage::Tx;
 
 use super::{
@@ -150,6 +150,7 @@ pub fn take_the_rest(
     terms: Terms,
 ) -> storage::Result<()> {
     let (calendar, date) = (&offer.calendar, civil::date_of(times.start));
+    store::share_hours(tx, calendar)?;
     let tick_of = |instant| ticks::tick_of(instant, calendar.tick_minutes);
     let clearing = ticks::units(offer.service.buffer_after_minutes, calendar.tick_minutes);
     let ahead = tick_of(tx.now()).saturating_add(1);
@@ -161,11 +162,14 @@ pub fn take_the_rest(
     take(tx, calendar, &visit, claim, None)
 }
 
+/// How many seats one block takes at most: a month of quarters of an hour at fifty counters.
+const MOST_BLOCKED: usize = 100_000;
+
 /// Takes seats of the open ticks of a time for nobody's visit: so many, or all. What its first and last tick touch
 /// is taken as a whole. Answers whose claims are in the way, where not enough seats are left; nothing is taken then.
 ///
 /// # Errors
-/// `outside-opening-hours` where nothing is open anyway.
+/// `outside-opening-hours` where nothing is open anyway, `invalid-body` beyond [`MOST_BLOCKED`].
 pub fn block(
     tx: &mut Tx<'_>,
     calendar: &Calendar,
@@ -174,6 +178,7 @@ pub fn block(
     seats: Option<i64>,
     claim: ClaimId,
 ) -> storage::Result<Option<Vec<ClaimId>>> {
+    store::share_hours(tx, calendar)?;
     let minutes = calendar.tick_minutes;
     let last = times.end.saturating_sub(SignedDuration::from_micros(1)).unwrap_or(times.end);
     let ticks = ticks::tick_of(times.start, minutes)..ticks::tick_of(last, minutes).saturating_add(1);
@@ -192,6 +197,10 @@ pub fn block(
     let taken = store::taken(tx, calendar.id, ticks)?;
     let seats_of = |tick: i64| open.get(&tick).copied().unwrap_or_default();
     match occupancy::block_seats(seats_of, seats, &taken, open.keys().copied()) {
+        Ok(seats) if seats.len() > MOST_BLOCKED => {
+            let words = "more counters, for longer, than one block may keep free";
+            Err(Problem::new(&INVALID_BODY).field("/ends_at", "too-large", words).into())
+        }
         Ok(seats) => store::take(tx, calendar.id, claim, &seats, None).map(|()| None),
         Err(full) => store::claims_at(tx, calendar.id, full).map(Some),
     }

@@ -38,7 +38,7 @@ use crate::{
 /// How far back and ahead a feed reaches, and how much it holds at most.
 const BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 const AHEAD: SignedDuration = SignedDuration::from_hours(180 * 24);
-const MOST: i64 = 5000;
+const MOST: usize = 5000;
 
 /// An appointment for one's calendar
 ///
@@ -249,7 +249,7 @@ async fn revoke_calendar_feed(caller: Caller, ids: IdPair<Calendar, Feed>, db: D
 /// Read a feed
 ///
 /// The appointments of a calendar from 30 days ago to 180 days ahead, without the people they are for, as iCalendar
-/// (RFC 5545). The code in the address is the only key; an address that was ended and one that never was answer alike.
+/// (RFC 5545); of more than 5,000 the nearest, those to come first. The code in the address is the only key; an address that was ended and one that never was answer alike.
 #[utoipa::path(tag = "calendars", security(()),
     params(("feed_code" = String, Path, min_length = 43, max_length = 43, pattern = "^[A-Za-z0-9_-]+$", description = "The code of the feed's address"),
         ("If-None-Match" = Option<String>, Header, max_length = 100, description = "The `ETag` of what one has")), responses(
@@ -267,7 +267,7 @@ async fn show_calendar_feed(caller: Caller, lang: Language, request: HttpRequest
             let calendar = calendars::calendar(tx, feed.calendar_id)?.ok_or_else(not_found)?;
             let now = tx.now();
             let (from, until) = (now.saturating_sub(BACK).unwrap_or(now), now.saturating_add(AHEAD).unwrap_or(now));
-            let rows = store::appointments_of(tx, calendar.id, from, until, MOST)?;
+            let rows = store::appointments_around(tx, calendar.id, from..until, MOST)?;
             let entries = entries(tx, &who, lang.0, rows)?;
             Ok(ics::calendar(calendar.name.text(lang.0), &entries))
         })

@@ -1,5 +1,7 @@
 //! Queries over feeds and what they show.
 
+use std::ops::Range;
+
 use diesel::prelude::*;
 use jiff::Timestamp;
 use kernel::PageRequest;
@@ -76,26 +78,39 @@ pub fn delete(tx: &mut Tx<'_>, calendar: CalendarId, id: FeedId) -> storage::Res
     Ok(ended == 1)
 }
 
-/// The appointments of a calendar that start from `from` until before `until` and were not called off, in order.
+/// The appointments of a calendar that start within `times` and were not called off, in order. Of more than `limit`
+/// those to come are kept before those that were, and of either the nearest.
 ///
 /// # Errors
 /// When the database fails.
-pub fn appointments_of(
+pub fn appointments_around(
     tx: &mut Tx<'_>,
     calendar: CalendarId,
-    from: Timestamp,
-    until: Timestamp,
-    limit: i64,
+    times: Range<Timestamp>,
+    limit: usize,
 ) -> storage::Result<Vec<Appointment>> {
     use appointments as a;
-    Ok(a::table
-        .filter(a::tenant_id.eq(Key(tx.tenant())))
-        .filter(a::calendar_id.eq(Key(calendar)))
-        .filter(a::starts_at.ge(At(from)))
-        .filter(a::starts_at.lt(At(until)))
-        .filter(a::state.ne(AppointmentState::Cancelled))
-        .order((a::starts_at, a::id))
-        .limit(limit)
-        .select(Appointment::as_select())
-        .load(tx.conn())?)
+    let now = tx.now();
+    let mut starting = |times: Range<Timestamp>, limit: usize, backwards: bool| {
+        let query = a::table
+            .filter(a::tenant_id.eq(Key(tx.tenant())))
+            .filter(a::calendar_id.eq(Key(calendar)))
+            .filter(a::starts_at.ge(At(times.start)))
+            .filter(a::starts_at.lt(At(times.end)))
+            .filter(a::state.ne(AppointmentState::Cancelled))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .select(Appointment::as_select())
+            .into_boxed::<MultiBackend>();
+        let ordered = if backwards {
+            query.order((a::starts_at.desc(), a::id.desc()))
+        } else {
+            query.order((a::starts_at, a::id))
+        };
+        ordered.load::<Appointment>(tx.conn())
+    };
+    let to_come = starting(now..times.end, limit, false)?;
+    let mut found = starting(times.start..now, limit.saturating_sub(to_come.len()), true)?;
+    found.reverse();
+    found.extend(to_come);
+    Ok(found)
 }

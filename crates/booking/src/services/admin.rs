@@ -363,10 +363,11 @@ fn tell_of_link(
     given: bool,
 ) -> storage::Result<()> {
     let state = |given: bool| json!({ "service_id": service.id, "calendar_id": calendar.id, "given": given });
-    let action = if given { "appointment_service.given" } else { "appointment_service.withdrawn" };
+    // It is the calendar that changes: its version orders what is told of it.
+    let action = if given { "calendar.service_given" } else { "calendar.service_withdrawn" };
     let (before, after) = (Some(state(!given)), Some(state(given)));
-    let (subject, version) = (service.id, service.version);
-    tell(tx, Done { action, kind: "appointment_service", subject, version, before, after })
+    let (subject, version) = (calendar.id, calendar.version);
+    tell(tx, Done { action, kind: "calendar", subject, version, before, after })
 }
 
 /// Registers what this module serves.

@@ -203,7 +203,7 @@ pub struct CalendarReference {
     #[schema(max_length = 200)]
     pub name: String,
     /// The next time at which a visit of one person could start, as things stand; absent when there is none
-    /// within 62 days, or when more than 100 calendars had to be asked.
+    /// within 62 days, or when more than 40 calendars had to be asked.
     #[serde(with = "civil::rfc3339::option")]
     pub next_free: Option<Timestamp>,
 }

@@ -206,7 +206,7 @@ pub fn exports(caller: &Caller, personal: bool) -> Result<Rows, Problem> {
         CallerKind::Integration(key) if !key.has_scope(KeyScope::AppointmentsRead) => {
             Err(forbidden("the key lacks the scope appointments:read"))
         }
-        CallerKind::Integration(_) if personal => Err(forbidden("the people are told to staff alone")),
+        CallerKind::Integration(_) if personal => Err(forbidden("as a file, the people are given to staff alone")),
         CallerKind::Integration(_) => Ok(appointments(caller, Wish::Read)),
         _ => Err(forbidden("exports are for staff and other systems")),
     }

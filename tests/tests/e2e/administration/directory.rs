@@ -101,7 +101,7 @@ async fn a_script_sets_a_counter_up_and_people_book_there(server: Server) {
             ("calendar.created", 1),
             ("calendar.hours_changed", 7),
             ("appointment_service.created", 1),
-            ("appointment_service.given", 1),
+            ("calendar.service_given", 1),
         ] {
             assert_eq!(count(kind), expected, "{kind} in {list:?}");
         }

@@ -29,7 +29,7 @@ const FOUND: usize = 20;
 /// How far ahead the next free time is looked for.
 const LOOK_AHEAD: SignedDuration = SignedDuration::from_hours(62 * 24);
 /// How many calendars are asked for their next free time in one request.
-const LOOK_UPS: usize = 100;
+const LOOK_UPS: usize = 40;
 
 /// Which services.
 #[derive(Debug, Deserialize, IntoParams)]
