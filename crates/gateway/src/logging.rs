@@ -63,7 +63,7 @@ where
     }
 }
 
-/// Spans of requests, without what is logged in them.
+/// Spans of requests and of their transactions, without what is logged in them.
 fn traced(tracer: SdkTracer) -> Box<dyn Layer<Registry> + Send + Sync> {
     tracing_opentelemetry::layer()
         .with_tracer(tracer)
@@ -71,7 +71,7 @@ fn traced(tracer: SdkTracer) -> Box<dyn Layer<Registry> + Send + Sync> {
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_target(false)
-        .with_filter(filter_fn(|about| about.is_span() && about.target() == module_path!()))
+        .with_filter(filter_fn(|about| about.is_span() && [module_path!(), storage::SPANS].contains(&about.target())))
         .boxed()
 }
 

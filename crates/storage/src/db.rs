@@ -13,6 +13,7 @@ use diesel::{
     pg::PgConnection,
 };
 use kernel::{Clock, Problem};
+use tracing::{Instrument, Span};
 
 use crate::{
     Failure, Result,
@@ -28,6 +29,9 @@ use crate::{
 
 /// How often a PostgreSQL transaction that met another is run again.
 const RETRIES: u32 = 6;
+
+/// The target of the spans of transactions, for whoever collects them.
+pub const SPANS: &str = "storage::transaction";
 
 /// How many of SQLite's waiting writes may share one commit.
 pub const GROUP_COMMIT: usize = 256;
@@ -154,7 +158,7 @@ impl Db {
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
     {
         let (scope, started) = (scope.as_ref().clone(), Instant::now());
-        let outcome = self.pooled(self.readers.clone(), Way::Read, scope, work).await;
+        let outcome = self.pooled(self.readers.clone(), Way::Read, scope, work).instrument(self.span("read")).await;
         measures::ended(Access::Read, started, &outcome);
         outcome.map_err(Failure::into_problem)
     }
@@ -173,7 +177,8 @@ impl Db {
     {
         if matches!(self.target, Target::Postgres(_)) {
             let (pool, scope) = (self.readers.clone(), scope.as_ref().clone());
-            return self.pooled(pool, Way::Glance, scope, work).await.map_err(Failure::into_problem);
+            let seen = self.pooled(pool, Way::Glance, scope, work).instrument(self.span("glance"));
+            return seen.await.map_err(Failure::into_problem);
         }
         let mut glance = async || {
             if IN_TRANSACTION.get() {
@@ -186,7 +191,7 @@ impl Db {
             drop((slot, turn));
             seen
         };
-        glance().await.map_err(Failure::into_problem)
+        glance().instrument(self.span("glance")).await.map_err(Failure::into_problem)
     }
 
     /// Writes, all or nothing: commits when `work` is `Ok`, rolls back otherwise.
@@ -202,13 +207,24 @@ impl Db {
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
     {
         let (scope, started) = (scope.as_ref().clone(), Instant::now());
+        let span = self.span("write");
         let outcome = match &self.writer {
             _ if IN_TRANSACTION.get() => Err(DbError::Nested.into()),
-            WritePath::Sqlite(writer) => writer.run(scope, work).await,
-            WritePath::Postgres(pool) => self.pooled(pool.clone(), Way::Write, scope, work).await,
+            WritePath::Sqlite(writer) => writer.run(scope, work).instrument(span).await,
+            WritePath::Postgres(pool) => self.pooled(pool.clone(), Way::Write, scope, work).instrument(span).await,
         };
         measures::ended(Access::Write, started, &outcome);
         outcome.map_err(Failure::into_problem)
+    }
+
+    /// Of the time from asking to the answer, waiting for a connection included. What was asked is not in it: the
+    /// request around it says which route that was.
+    fn span(&self, name: &'static str) -> Span {
+        let system = match self.target {
+            Target::Sqlite(_) => "sqlite",
+            Target::Postgres(_) => "postgresql",
+        };
+        tracing::debug_span!(target: SPANS, "transaction", otel.name = name, otel.kind = "client", db.system.name = system)
     }
 
     async fn pooled<R, F>(&self, pool: Pool, way: Way, scope: Scope, mut work: F) -> Result<R>

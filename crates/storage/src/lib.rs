@@ -27,7 +27,7 @@ pub mod types;
 mod writer;
 
 pub use conn::{Conn, MultiBackend, Target};
-pub use db::{Db, DbOptions, GROUP_COMMIT};
+pub use db::{Db, DbOptions, GROUP_COMMIT, SPANS};
 pub use error::{DbError, Failure, Result};
 pub use fixed::{Fixed, fixed};
 pub use scope::{Actor, Scope, TenantId};

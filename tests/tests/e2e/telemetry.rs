@@ -115,6 +115,10 @@ async fn a_collector_gets_a_span_for_each_request() {
     assert!(booking.parent_span_id.is_empty() && hex(&booking.trace_id) != TRACE);
     named("POST /{comune}/v1/appointments/{appointment_id}/cancellation");
     assert!(!spans.iter().any(|span| hex(&span.trace_id) == other), "not to be traced");
+    let written = spans.iter().find(|span| span.name == "write" && span.parent_span_id == booking.span_id);
+    let written = written.expect("the transaction within the request");
+    assert_eq!(text(&written.attributes, "db.system.name"), Some("sqlite"));
+    assert!(written.start_time_unix_nano >= booking.start_time_unix_nano, "it began in the request");
     assert!(spans.iter().all(|span| span.events.is_empty()), "what is logged stays in the log");
 
     // Nobody is in it, and nothing of what they said or were answered.
