@@ -12,6 +12,7 @@
 
 mod catalog;
 mod columns;
+mod older;
 mod tables;
 
 use std::{fs, path::Path};
