@@ -278,8 +278,10 @@ fn with_retries<R>(
         slot.lost |= lost;
         drop(slot);
         // A lost connection may be replaced only while nothing has been sent on it: after that
-        // nobody knows what was committed. When the server was restarted, every idle one is lost.
-        if lost && stage == Stage::Begin && lost_connections < pool.size() {
+        // nobody knows what was committed; a glance sends nothing before its work, and commits nothing.
+        // When the server was restarted, every idle one is lost.
+        let sent = stage == Stage::Work && way != Way::Glance;
+        if lost && !sent && lost_connections < pool.size() {
             lost_connections += 1;
             continue;
         }

@@ -145,6 +145,22 @@ async fn a_lost_connection_is_replaced() {
     assert_eq!(ledger.numbers().await, expected);
 }
 
+/// A glance says nothing before its one statement, so it is that statement which meets the lost connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_glance_survives_a_lost_connection() {
+    if !Backend::Postgres.available() {
+        return;
+    }
+    let ledger = Ledger::new(Backend::Postgres).await;
+    let db = ledger.reopened(&DbOptions { read_connections: 1, ..DbOptions::default() });
+    db.write(&scope(), |tx| enter(tx, 1)).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(db.glance(&scope(), crate::ledger::numbers).await.unwrap(), [1]);
+        assert!(end_connections(&ledger) > 0);
+    }
+    assert_eq!(db.glance(&scope(), crate::ledger::numbers).await.unwrap(), [1]);
+}
+
 /// Once something was sent nobody knows what was stored, so nothing is sent twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_connection_lost_at_work_is_not_tried_again() {
