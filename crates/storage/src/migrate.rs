@@ -140,7 +140,7 @@ pub fn pending(target: &Target) -> Result<Vec<&'static str>, MigrateError> {
 
 /// The text of a step for one of the databases.
 pub fn render(sql: &str, target: &Target) -> String {
-    let tokens: [(&str, &str, &str); 9] = [
+    let tokens: [(&str, &str, &str); 13] = [
         ("{ID}", "uuid", "BLOB"),
         ("{INSTANT}", "timestamptz", "INTEGER"),
         ("{JSON}", "jsonb", "TEXT"),
@@ -150,26 +150,15 @@ pub fn render(sql: &str, target: &Target) -> String {
         ("{INT}", "bigint", "INTEGER"),
         ("{BOOL}", "boolean", "INTEGER"),
         ("{KEYED}", "", "STRICT, WITHOUT ROWID"),
+        // What is for the other database is a comment.
+        ("{POSTGRES}", "", "/*"),
+        ("{/POSTGRES}", "", "*/"),
+        ("{SQLITE}", "/*", ""),
+        ("{/SQLITE}", "*/", ""),
     ];
-    let is_postgres = matches!(target, Target::Postgres(_));
-    let (kept, left_out) = if is_postgres { ("POSTGRES", "SQLITE") } else { ("SQLITE", "POSTGRES") };
-    let text = without(sql, left_out).replace(&format!("{{{kept}}}"), "").replace(&format!("{{/{kept}}}"), "");
-    tokens
-        .iter()
-        .fold(text, |text, (token, postgres, sqlite)| text.replace(token, if is_postgres { postgres } else { sqlite }))
-}
-
-/// Leaves out what is between the tokens of a database.
-fn without(sql: &str, database: &str) -> String {
-    let (open, close) = (format!("{{{database}}}"), format!("{{/{database}}}"));
-    let mut kept = String::with_capacity(sql.len());
-    let mut rest = sql;
-    while let Some((before, after)) = rest.split_once(&open) {
-        kept.push_str(before);
-        rest = after.split_once(&close).map_or("", |(_, after)| after);
-    }
-    kept.push_str(rest);
-    kept
+    tokens.iter().fold(sql.to_owned(), |text, (token, postgres, sqlite)| {
+        text.replace(token, if matches!(target, Target::Postgres(_)) { postgres } else { sqlite })
+    })
 }
 
 fn missing(conn: &mut Conn) -> Result<Vec<&'static Migration>, MigrateError> {
