@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Once};
 
+use jiff::Timestamp;
+use kernel::Id;
+
 use crate::{
     postgres::{self, Durability},
     say,
@@ -26,6 +29,22 @@ impl Backend {
                 true
             }
             Self::Postgres => postgres::available(),
+        }
+    }
+
+    /// An id, as its SQL has it.
+    pub fn id<T>(self, id: Id<T>) -> String {
+        match self {
+            Self::Sqlite => format!("x'{}'", id.uuid().simple()),
+            Self::Postgres => format!("'{id}'"),
+        }
+    }
+
+    /// An instant, as its SQL has it.
+    pub fn instant(self, at: Timestamp) -> String {
+        match self {
+            Self::Sqlite => at.as_microsecond().to_string(),
+            Self::Postgres => format!("'{at}'"),
         }
     }
 }

@@ -3,31 +3,8 @@
 use diesel::{
     Connection, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query, sql_types::Text,
 };
-use jiff::Timestamp;
-use kernel::Id;
 use storage::Target;
-
-#[derive(Clone, Copy)]
-pub(crate) enum Dialect {
-    Sqlite,
-    Postgres,
-}
-
-impl Dialect {
-    pub(crate) fn id<T>(self, id: Id<T>) -> String {
-        match self {
-            Self::Sqlite => format!("x'{}'", id.uuid().simple()),
-            Self::Postgres => format!("'{id}'"),
-        }
-    }
-
-    pub(crate) fn instant(self, at: Timestamp) -> String {
-        match self {
-            Self::Sqlite => at.as_microsecond().to_string(),
-            Self::Postgres => format!("'{at}'"),
-        }
-    }
-}
+use tests::Backend;
 
 pub(crate) enum Bulk {
     Sqlite(SqliteConnection),
@@ -65,10 +42,10 @@ impl Bulk {
         }
     }
 
-    pub(crate) const fn dialect(&self) -> Dialect {
+    pub(crate) const fn backend(&self) -> Backend {
         match self {
-            Self::Sqlite(_) => Dialect::Sqlite,
-            Self::Postgres(_) => Dialect::Postgres,
+            Self::Sqlite(_) => Backend::Sqlite,
+            Self::Postgres(_) => Backend::Postgres,
         }
     }
 

@@ -300,16 +300,16 @@ impl<'a> Filling<'a> {
         // Every second service takes two quarters of an hour.
         let of_length = usize::from(ticks.end - ticks.start == 2);
         let service = self.frame.services[2 * self.chance.below(self.frame.services.len() / 2) + of_length];
-        let dialect = self.bulk.dialect();
-        let (tenant, key, stamp) = (dialect.id(tenant), dialect.id(id), dialect.instant(created));
+        let backend = self.bulk.backend();
+        let (tenant, key, stamp) = (backend.id(tenant), backend.id(id), backend.instant(created));
         let row = format!(
             "({tenant},{key},'{}',{},{},{},{},{},1,'{state}','counter','{}','{}',1,{stamp},{stamp})",
             code.as_str(),
-            dialect.id(service),
-            dialect.id(calendar),
-            dialect.id(office),
-            dialect.instant(starts_at),
-            dialect.instant(ends_at),
+            backend.id(service),
+            backend.id(calendar),
+            backend.id(office),
+            backend.instant(starts_at),
+            backend.instant(ends_at),
             pseudonym.as_str(),
             pseudonym.actor().as_str(),
         );
@@ -328,7 +328,7 @@ impl<'a> Filling<'a> {
         self.applicants.push(self.bulk, &row);
         if state != "cancelled" {
             for tick in ticks {
-                let row = format!("({tenant},{},{tick},{seat},{key})", dialect.id(calendar));
+                let row = format!("({tenant},{},{tick},{seat},{key})", backend.id(calendar));
                 self.occupancy.push(self.bulk, &row);
             }
         }

@@ -226,7 +226,7 @@ impl Subject {
             )
         };
         let base = format!("/{}/v1", load::TENANT);
-        let (mut number, mut turn_of) = (0_i64, 0_usize);
+        let mut number = 0_i64;
         match question {
             Question::Row => {
                 client::ask(bare, clients, time, 200, || Some(client::get(&format!("/rows/{}", calendar()), None)))
@@ -268,8 +268,7 @@ impl Subject {
                 let (offices, token) = (self.loaded.offices.clone(), self.token.clone());
                 client::ask(api, clients, time, 200, || {
                     number += 1;
-                    turn_of += 1;
-                    let office = offices[turn_of % offices.len()];
+                    let office = offices[number as usize % offices.len()];
                     let day = in_days(1 + number % 28);
                     let path = format!("{base}/appointments?office_id={office}&from={day}&to={day}&limit=20");
                     Some(client::get(&path, Some(&token)))
@@ -279,8 +278,8 @@ impl Subject {
             Question::People => {
                 let (people, token) = (self.loaded.people, self.token.clone());
                 client::ask(api, clients, time, 200, || {
-                    turn_of += 1;
-                    let person = people::person(turn_of * 7_919 % people);
+                    number += 1;
+                    let person = people::person(number as usize * 7_919 % people);
                     let body = json!({ "name": format!("{} {}", person.family_name, person.given_name) }).to_string();
                     let headers = format!("Authorization: Bearer {token}\r\n");
                     Some(client::post(&format!("{base}/appointment-searches"), &headers, &body))

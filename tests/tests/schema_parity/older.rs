@@ -2,8 +2,10 @@
 
 use booking::appointments::search::words::Keys;
 use jiff::Timestamp;
+use kernel::Id;
 use storage::{Target, migrate};
 use tests::Backend;
+use uuid::Uuid;
 
 use crate::{backends, catalog::Database, empty};
 
@@ -29,26 +31,16 @@ fn migrate_until(target: &Target, name: &str) -> Database {
     database
 }
 
-fn id(backend: Backend, number: usize) -> String {
-    match backend {
-        Backend::Sqlite => format!("x'{number:032x}'"),
-        Backend::Postgres => format!("'{number:032x}'"),
-    }
-}
-
-/// An hour of 1 December 2026, UTC.
-fn instant(backend: Backend, hour: i64) -> String {
-    let at = Timestamp::from_second(1_796_083_200 + hour * 3600).unwrap();
-    match backend {
-        Backend::Sqlite => at.as_microsecond().to_string(),
-        Backend::Postgres => format!("'{at}'"),
-    }
+fn id(backend: Backend, number: u128) -> String {
+    backend.id(Id::<()>::from_uuid(Uuid::from_u128(number)))
 }
 
 fn fill(database: &mut Database, backend: Backend) {
-    let (id, at) = (|number| id(backend, number), |hour| instant(backend, hour));
+    let id = |number| id(backend, number);
+    let at = |instant: &str| backend.instant(instant.parse().unwrap());
     let (comune, place, office, calendar, service) = (id(1), id(2), id(3), id(4), id(5));
-    let (name, eight, nine, ten) = ("'{\"it\":\"Prova\"}'", at(8), at(9), at(10));
+    let (name, eight, nine, ten) =
+        ("'{\"it\":\"Prova\"}'", at("2026-12-01T08:00Z"), at("2026-12-01T09:00Z"), at("2026-12-01T10:00Z"));
     database.execute(&format!(
         "INSERT INTO tenants (tenant_id, slug, name, state, created_at) \
          VALUES ({comune}, 'antica', 'Antica', 'active', {eight});
@@ -64,7 +56,7 @@ fn fill(database: &mut Database, backend: Backend) {
          VALUES ({comune}, {service}, 'carta', {name}, '[]', 15, 0, 1, 0, 0, TRUE, 1);
          INSERT INTO service_calendars (tenant_id, service_id, calendar_id) VALUES ({comune}, {service}, {calendar});"
     ));
-    for (number, (given_name, family_name, email)) in PEOPLE.iter().enumerate() {
+    for (number, (given_name, family_name, email)) in (0..).zip(PEOPLE) {
         let appointment = id(100 + number);
         let (given_name, family_name) = (given_name.replace('\'', "''"), family_name.replace('\'', "''"));
         database.execute(&format!(
