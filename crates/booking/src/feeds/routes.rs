@@ -249,7 +249,8 @@ async fn revoke_calendar_feed(caller: Caller, ids: IdPair<Calendar, Feed>, db: D
 /// Read a feed
 ///
 /// The appointments of a calendar from 30 days ago to 180 days ahead, without the people they are for, as iCalendar
-/// (RFC 5545); of more than 5,000 the nearest, those to come first. The code in the address is the only key; an address that was ended and one that never was answer alike.
+/// (RFC 5545); of more than 5,000 the nearest, those to come first. The code in the address is the only key; an address
+/// that was ended and one that never was answer alike.
 #[utoipa::path(tag = "calendars", security(()),
     params(("feed_code" = String, Path, min_length = 43, max_length = 43, pattern = "^[A-Za-z0-9_-]+$", description = "The code of the feed's address"),
         ("If-None-Match" = Option<String>, Header, max_length = 100, description = "The `ETag` of what one has")), responses(

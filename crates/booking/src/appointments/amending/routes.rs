@@ -25,7 +25,8 @@ use crate::offers::{self, Wish};
 ///
 /// Staff and other systems amend who comes, also afterwards, and how many until it begins or the people have checked
 /// in: with the number the time it takes changes, and is taken anew from the same start. Whose it is, or who holds its
-/// manage token, amends e-mail address, telephone and notes as long. To move it, use `/appointments/{appointment_id}/rescheduling`.
+/// manage token, amends e-mail address, telephone and notes as long. To move it, use
+/// `/appointments/{appointment_id}/rescheduling`.
 #[utoipa::path(tag = "appointments", security((), ("bearer" = [])),
     request_body(content = AppointmentPatch, content_type = "application/merge-patch+json"),
     params(("appointment_id" = AppointmentId, Path, description = "The appointment"),
