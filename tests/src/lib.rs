@@ -3,6 +3,7 @@
 //! * [`Server`]: one running `sportello`, seeded or empty, that can be killed and started again on the same data
 //! * [`Client`] and [`Answer`]: what a test says to it and what it demands of the answer
 //! * [`both_databases!`]: one test body, run on each database
+//! * [`Counterpart`]: a program that is not ours at the other end of what the server says outside
 //! * [`postgres`]: a throw-away cluster per test process; nothing to install but the server's binaries
 //!
 //! Everything a test process makes lies in one temporary folder and ends with the process, however it ends
@@ -16,6 +17,7 @@
 )]
 
 pub mod client;
+pub mod counterparts;
 pub mod postgres;
 pub mod reaper;
 mod seed;
@@ -23,6 +25,7 @@ pub mod server;
 mod setup;
 
 pub use client::{Answer, Client};
+pub use counterparts::Counterpart;
 pub use server::{Credentials, Server, seal};
 pub use setup::{Backend, Setup};
 

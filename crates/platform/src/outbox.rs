@@ -3,6 +3,7 @@
 //! Delivery to webhooks and streams reads this table; nothing else decides what happened.
 
 use diesel::prelude::*;
+use jiff::Timestamp;
 use kernel::Id;
 use serde_json::Value;
 use storage::{
@@ -30,6 +31,33 @@ pub struct Event<'a, S> {
     /// What integrators need to know. Personal data stays out: whoever may have it fetches the object.
     pub payload: Value,
 }
+
+/// An event as it was stored.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = outbox_events)]
+pub struct StoredEvent {
+    /// Identifier.
+    pub id: Id<EventTag>,
+    /// Dotted, past tense: `appointment.confirmed`.
+    pub kind: String,
+    /// What kind of object: `appointment`.
+    pub subject_kind: String,
+    /// Which one; of what kind `subject_kind` says.
+    pub subject_id: Id<()>,
+    /// Its version after the event.
+    pub subject_version: i64,
+    /// Kind and pseudonymous id of who caused it.
+    pub actor: String,
+    /// What integrators need to know.
+    pub payload: Json<Value>,
+    /// When.
+    pub occurred_at: Timestamp,
+}
+
+/// What a domain does upon an event, in the database alone. It runs once for each event, in the order of each
+/// object's events, in the transaction that publishes it; where it fails, what it wrote is undone and the event is
+/// published all the same.
+pub type Reaction = fn(&mut Tx<'_>, &StoredEvent) -> storage::Result<()>;
 
 /// Records an event.
 ///
