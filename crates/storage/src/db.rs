@@ -16,7 +16,7 @@ use kernel::{Clock, Problem};
 use tracing::{Instrument, Span};
 
 use crate::{
-    Failure, Result,
+    Bell, Failure, Result,
     conn::{Access, Conn, Target},
     error::DbError,
     keys, measures,
@@ -72,6 +72,7 @@ pub struct Db {
     seal: Seal,
     readers: Pool,
     writer: WritePath,
+    bell: Bell,
 }
 
 #[derive(Debug, Clone)]
@@ -108,16 +109,16 @@ impl Db {
     /// # Errors
     /// When it cannot be reached.
     pub fn open(target: &Target, options: &DbOptions, clock: Arc<dyn Clock>) -> std::result::Result<Self, DbError> {
-        let busy = options.busy_timeout;
+        let (busy, bell) = (options.busy_timeout, Bell::default());
         let writer = match target {
-            Target::Sqlite(_) => WritePath::Sqlite(Writer::start(target, Arc::clone(&clock), options)?),
+            Target::Sqlite(_) => WritePath::Sqlite(Writer::start(target, Arc::clone(&clock), options, bell.clone())?),
             Target::Postgres(_) => {
                 WritePath::Postgres(Pool::open(target, Access::Write, options.write_connections, busy)?)
             }
         };
         let readers = Pool::open(target, Access::Read, options.read_connections, busy)?;
         keys::learn(&mut readers.get()?.conn)?;
-        Ok(Self { target: target.clone(), clock, seal: options.seal.clone(), readers, writer })
+        Ok(Self { target: target.clone(), clock, seal: options.seal.clone(), readers, writer, bell })
     }
 
     /// Where the data is.
@@ -141,6 +142,11 @@ impl Db {
             Ok(!bypasses.bypasses)
         })
         .await
+    }
+
+    /// Rung when something is committed here that somebody waits for.
+    pub const fn bell(&self) -> &Bell {
+        &self.bell
     }
 
     /// The clock transactions read.
@@ -239,10 +245,14 @@ impl Db {
         let turn = pool.turn().await?;
         measures::waited(way.access(), started);
         let in_use = measures::InUse::of(way.access());
-        let (clock, seal) = (Arc::clone(&self.clock), self.seal.clone());
+        let (clock, seal, bell) = (Arc::clone(&self.clock), self.seal.clone(), self.bell.clone());
         let task = tokio::task::spawn_blocking(move || {
-            let outcome =
-                with_retries(&pool, way, &Context { scope: &scope, seal: &seal, clock: clock.as_ref() }, &mut work);
+            let outcome = with_retries(
+                &pool,
+                way,
+                &Context { scope: &scope, seal: &seal, clock: clock.as_ref(), bell: &bell },
+                &mut work,
+            );
             drop((in_use, turn));
             outcome
         });
@@ -255,6 +265,7 @@ struct Context<'a> {
     scope: &'a Scope,
     seal: &'a Seal,
     clock: &'a dyn Clock,
+    bell: &'a Bell,
 }
 
 fn with_retries<R>(
@@ -351,12 +362,19 @@ fn run<R>(
     work: &mut dyn FnMut(&mut Tx<'_>) -> Result<R>,
 ) -> Result<R> {
     let now = context.clock.now();
-    let mut outcome = inside(|| work(&mut Tx::new(conn, context.scope, context.seal, now)));
+    let mut tx = Tx::new(conn, context.scope, context.seal, now);
+    let mut outcome = inside(|| work(&mut tx));
+    let announced = tx.is_announced();
     if way != Way::Glance {
         outcome = outcome.and_then(|value| Ok(commit(conn).map(|()| value)?));
     }
     match outcome {
-        Ok(value) => Ok(value),
+        Ok(value) => {
+            if announced {
+                context.bell.ring(context.scope.tenant);
+            }
+            Ok(value)
+        }
         Err(failure) => {
             if let Err(error) = roll_back(conn) {
                 tracing::warn!(%error, "rolling back failed; the connection is dropped");

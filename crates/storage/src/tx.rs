@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kernel::Id;
 
 use crate::{
-    Failure, Result,
+    Result,
     conn::Conn,
     scope::{Actor, Scope, TenantId},
     seal::Seal,
@@ -27,11 +27,13 @@ pub struct Tx<'c> {
     lot: u8,
     /// How many ids were made: those of one transaction follow one another.
     ids: u16,
+    /// Whether somebody waits for what it wrote.
+    announced: bool,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(conn: &'c mut Conn, scope: &'c Scope, seal: &'c Seal, now: Timestamp) -> Self {
-        Self { conn, scope, seal, now, lot: rand::random(), ids: 0 }
+        Self { conn, scope, seal, now, lot: rand::random(), ids: 0, announced: false }
     }
 
     /// The connection, for `store.rs`.
@@ -69,6 +71,16 @@ impl<'c> Tx<'c> {
         matches!(self.conn, Conn::Pg(_))
     }
 
+    /// Says that somebody waits for what is written here: once it is committed, [`Bell`](crate::Bell) is rung.
+    pub const fn announce(&mut self) {
+        self.announced = true;
+    }
+
+    /// Whether [`Tx::announce`] was called, in what is kept of the transaction.
+    pub(crate) const fn is_announced(&self) -> bool {
+        self.announced
+    }
+
     /// A new identifier, greater than those made before it in this transaction (up to 4,096 of them).
     pub fn new_id<T>(&mut self) -> Id<T> {
         let mut random: [u8; 10] = rand::random();
@@ -86,12 +98,17 @@ impl<'c> Tx<'c> {
     pub fn savepoint<R>(&mut self, work: impl FnOnce(&mut Tx<'_>) -> Result<R>) -> Result<R> {
         type Manager = <Conn as diesel::Connection>::TransactionManager;
         Manager::begin_transaction(self.conn)?;
-        let mut inner =
-            Tx { conn: self.conn, scope: self.scope, seal: self.seal, now: self.now, lot: self.lot, ids: self.ids };
+        let (scope, seal, now, lot, ids) = (self.scope, self.seal, self.now, self.lot, self.ids);
+        let mut inner = Tx { conn: self.conn, scope, seal, now, lot, ids, announced: false };
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut inner)));
         self.ids = inner.ids;
+        let announced = inner.announced;
         match outcome {
-            Ok(Ok(value)) => Manager::commit_transaction(self.conn).map(|()| value).map_err(Failure::from),
+            Ok(Ok(value)) => {
+                Manager::commit_transaction(self.conn)?;
+                self.announced |= announced;
+                Ok(value)
+            }
             Ok(Err(failure)) => {
                 Manager::rollback_transaction(self.conn)?;
                 Err(failure)

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     Result, Tx,
+    bell::Bell,
     conn::{Access, Conn, Target},
     db::{DbOptions, inside, roll_back},
     error::DbError,
@@ -41,6 +42,9 @@ struct Typed<F, R> {
     work: F,
     queued: Instant,
     result: Option<Result<R>>,
+    /// Rung if the work says so and is kept.
+    bell: Bell,
+    announced: bool,
     reply: oneshot::Sender<Result<R>>,
 }
 
@@ -52,13 +56,18 @@ where
     fn run(&mut self, conn: &mut Conn, seal: &Seal, now: jiff::Timestamp) -> bool {
         measures::waited(Access::Write, self.queued);
         let (scope, work) = (&self.scope, &mut self.work);
-        let outcome = inside(|| work(&mut Tx::new(conn, scope, seal, now)));
+        let mut tx = Tx::new(conn, scope, seal, now);
+        let outcome = inside(|| work(&mut tx));
         let keep = outcome.is_ok();
+        self.announced = keep && tx.is_announced();
         self.result = Some(outcome);
         keep
     }
 
     fn settle(self: Box<Self>, committed: std::result::Result<(), DbError>) {
+        if self.announced && committed.is_ok() {
+            self.bell.ring(self.scope.tenant);
+        }
         let answer = match (committed, self.result) {
             (Ok(()), Some(result)) => result,
             // Also what was refused may have been refused because of rows that are now undone.
@@ -75,6 +84,7 @@ where
 pub(crate) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
     patience: Duration,
+    bell: Bell,
 }
 
 impl std::fmt::Debug for Writer {
@@ -89,6 +99,7 @@ impl Writer {
         target: &Target,
         clock: Arc<dyn Clock>,
         options: &DbOptions,
+        bell: Bell,
     ) -> std::result::Result<Self, DbError> {
         let (busy, seal, together) = (options.busy_timeout, options.seal.clone(), options.group_commit.max(1));
         let mut conn = target.open(Access::Write, busy).map_err(|e| DbError::Closed(e.to_string()))?;
@@ -118,7 +129,7 @@ impl Writer {
                 }
             })
             .map_err(|error| DbError::Other(error.to_string()))?;
-        Ok(Self { queue, patience: busy })
+        Ok(Self { queue, patience: busy, bell })
     }
 
     pub(crate) async fn run<R, F>(&self, scope: Scope, work: F) -> Result<R>
@@ -127,7 +138,8 @@ impl Writer {
         F: FnMut(&mut Tx<'_>) -> Result<R> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Typed { scope, work, queued: Instant::now(), result: None, reply });
+        let bell = self.bell.clone();
+        let job = Box::new(Typed { scope, work, queued: Instant::now(), result: None, bell, announced: false, reply });
         measures::queued();
         self.queue.send_timeout(job, self.patience).await.map_err(|error| {
             measures::turned_away();
