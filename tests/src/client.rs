@@ -172,6 +172,14 @@ impl Call {
         self.header("If-Match", etag)
     }
 
+    /// Sends it, and leaves the body to be read while it comes.
+    ///
+    /// # Panics
+    /// When no answer came back.
+    pub async fn stream(self) -> reqwest::Response {
+        self.request.send().await.unwrap_or_else(|e| panic!("{}: no answer: {e:?}", self.line))
+    }
+
     /// Sends it: status, headers, and the body as it came, which need be no text.
     ///
     /// # Panics

@@ -10,6 +10,7 @@
 pub mod appointments;
 pub mod blocks;
 pub mod calendars;
+pub mod events;
 pub mod exports;
 pub mod feeds;
 pub mod holds;

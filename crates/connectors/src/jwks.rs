@@ -154,7 +154,7 @@ fn failure(error: reqwest::Error) -> KeySourceError {
 }
 
 /// An error with its causes: reqwest's own text leaves out what went wrong.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -3,12 +3,15 @@
 //!
 //! * [`HttpKeySource`]: public keys of identity providers
 //! * [`TraceSender`]: traces to an OpenTelemetry collector
+//! * [`HttpWebhookSender`]: events to webhooks
 
 pub mod jwks;
 mod traces;
+mod webhooks;
 
 pub use jwks::HttpKeySource;
 pub use traces::TraceSender;
+pub use webhooks::HttpWebhookSender;
 
 /// Makes AWS-LC the cryptography of every TLS connection of the process. To be called at the start of `main`; calling
 /// it again changes nothing.

@@ -13,8 +13,10 @@ use actix_web::{
 use booking::{BookingSettings, calendars::Availabilities};
 use platform::{
     access::{Access, identify},
+    events::{EventTypes, Live, routes::StreamHabits},
     http::MaxBody,
     idempotency::InFlight,
+    webhooks::routes::MostWebhooks,
 };
 use storage::Db;
 use tracing_actix_web::TracingLogger;
@@ -47,6 +49,10 @@ pub(crate) struct Shared {
     pub(crate) contract: SharedContract,
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Readers,
+    pub(crate) event_types: Data<EventTypes>,
+    pub(crate) live: Live,
+    pub(crate) streams: StreamHabits,
+    pub(crate) most_webhooks: MostWebhooks,
 }
 
 /// Builds the application of one worker.
@@ -72,6 +78,10 @@ pub(crate) fn build(
         .app_data(Data::from(shared.contract.clone()))
         .app_data(Data::from(Arc::clone(&shared.limits)))
         .app_data(Data::new(shared.metrics.clone()))
+        .app_data(shared.event_types.clone())
+        .app_data(Data::new(shared.live.clone()))
+        .app_data(Data::new(shared.streams))
+        .app_data(Data::new(shared.most_webhooks))
         .map(|app| app.configure(pages::routes))
         .service(
             scope::scope("/{comune}/v1")

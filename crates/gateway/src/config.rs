@@ -1,5 +1,6 @@
 //! Every setting, with its default; docs/configuration.md says the same in a table.
 
+mod events;
 mod limits;
 mod watching;
 
@@ -18,6 +19,7 @@ use platform::access::{
 use serde::{Deserialize, Serialize};
 use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
+pub use events::EventsConfig;
 pub use limits::{ForwardedHeader, LimitsConfig, Network};
 pub use watching::{MetricsConfig, TelemetryConfig};
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// Appointments.
     pub booking: BookingConfig,
+    /// Events, and how they leave.
+    pub events: EventsConfig,
 }
 
 /// How the server listens.
@@ -220,6 +224,9 @@ pub enum ConfigError {
     /// A setting that has no default was not given.
     #[error("database.url is not set: use --database, the environment or a configuration file")]
     NoDatabase,
+    /// Longer than a lease lasts, so that a slow receiver would be sent everything twice.
+    #[error("events.webhook_timeout_seconds must be at most 45")]
+    Patience,
     /// A number that makes no sense.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
@@ -310,11 +317,19 @@ impl Config {
         if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
             return Err(ConfigError::Ratio);
         }
+        if self.events.webhook_timeout_seconds > 45 {
+            return Err(ConfigError::Patience);
+        }
         let numbers = [
             ("database.read_connections", u64::from(self.database.read_connections)),
             ("database.write_connections", u64::from(self.database.write_connections)),
             ("database.busy_timeout_ms", self.database.busy_timeout_ms),
             ("booking.hold_minutes", u64::from(self.booking.hold_minutes)),
+            ("events.keep_days", u64::from(self.events.keep_days)),
+            ("events.stream_heartbeat_seconds", self.events.stream_heartbeat_seconds),
+            ("events.stream_seconds", self.events.stream_seconds),
+            ("events.webhook_timeout_seconds", self.events.webhook_timeout_seconds),
+            ("events.webhook_concurrency", u64::from(self.events.webhook_concurrency)),
         ];
         numbers.iter().find(|(_, number)| *number == 0).map_or(Ok(()), |(name, _)| Err(ConfigError::Zero(name)))
     }

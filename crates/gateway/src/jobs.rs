@@ -1,28 +1,116 @@
-//! What goes on beside the requests: tidying. Nothing depends on it having run.
+//! What goes on beside the requests: publishing and delivering events, and tidying, on whose having run nothing
+//! depends.
+
+mod delivering;
+mod publishing;
 
 use std::{sync::Arc, time::Duration};
 
+use connectors::HttpWebhookSender;
+use jiff::SignedDuration;
+use kernel::Id;
 use metrics_exporter_prometheus::PrometheusHandle;
-use platform::{idempotency, tenants};
-use storage::{Db, Scope};
+use platform::{access::DeploymentSecret, events::Live, idempotency, outbox, tenants, webhooks::sending::Courier};
+use storage::{Bell, Db, Scope};
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
-use crate::middleware::limits::Limits;
+use delivering::Deliverer;
+use publishing::Publisher;
 
-/// How often expired holds and kept answers are removed.
+use crate::{config::Config, middleware::limits::Limits, service::StartError};
+
+/// How many events are taken away in one transaction.
+const EVENTS_AT_ONCE: i64 = 500;
+
+/// How often expired holds, kept answers and old events are removed.
 const EVERY: Duration = Duration::from_secs(300);
 
+/// What is to be done beside the requests.
+#[derive(Debug)]
+pub(crate) struct Work {
+    db: Db,
+    publisher: Publisher,
+    deliverer: Deliverer,
+    live: Live,
+    keep_days: u32,
+}
+
+/// What is being done; ends when it is dropped. What is half done is taken up by the next who works on the database.
+#[derive(Debug)]
+pub(crate) struct Working(Vec<JoinHandle<()>>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Work {
+    /// # Errors
+    /// When the client for webhooks cannot be made.
+    pub(crate) fn new(
+        config: &Config,
+        db: &Db,
+        secret: &Arc<DeploymentSecret>,
+        live: &Live,
+    ) -> Result<Self, StartError> {
+        let events = &config.events;
+        let time_out = Duration::from_secs(events.webhook_timeout_seconds);
+        let sender = HttpWebhookSender::new(time_out).map_err(|error| StartError::Client(error.to_string()))?;
+        let worker = Id::generate(db.clock().now(), rand::random());
+        let courier = Courier {
+            db: db.clone(),
+            sender: Arc::new(sender),
+            schedule: events.schedule(),
+            secret: Arc::clone(secret),
+            worker,
+            at_once: i64::from(events.webhook_concurrency),
+        };
+        let deliveries = Bell::default();
+        let publisher = Publisher { db: db.clone(), live: live.clone(), deliveries: deliveries.clone() };
+        let deliverer = Deliverer::new(courier, deliveries);
+        Ok(Self { db: db.clone(), publisher, deliverer, live: live.clone(), keep_days: events.keep_days })
+    }
+
+    /// Begins. Streams are ended when the server is told to stop, which would wait for them.
+    pub(crate) fn begin(self, limits: Arc<Limits>, exporter: PrometheusHandle) -> Working {
+        let Self { db, publisher, deliverer, live, keep_days } = self;
+        Working(vec![
+            tokio::spawn(tidy(db, limits, keep_days)),
+            tokio::spawn(measure(exporter)),
+            tokio::spawn(publisher.clone().run()),
+            tokio::spawn(publisher.follow()),
+            tokio::spawn(deliverer.run()),
+            tokio::spawn(end_streams(live)),
+        ])
+    }
+}
+
+async fn end_streams(live: Live) {
+    #[cfg(unix)]
+    match signal(SignalKind::terminate()) {
+        Ok(mut told) => {
+            told.recv().await;
+            live.close();
+        }
+        Err(error) => tracing::warn!(%error, "event streams will hold up the end of the server"),
+    }
+}
+
 /// Tidies for as long as the server runs.
-pub(crate) async fn tidy(db: Db, limits: Arc<Limits>) {
+async fn tidy(db: Db, limits: Arc<Limits>, keep_days: u32) {
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
         limits.sweep();
-        tidy_once(&db).await;
+        tidy_once(&db, SignedDuration::from_hours(24 * i64::from(keep_days))).await;
     }
 }
 
 /// Gathers what was measured for as long as the server runs: until then every single duration is kept.
-pub(crate) async fn measure(exporter: PrometheusHandle) {
+async fn measure(exporter: PrometheusHandle) {
     let mut ticks = tokio::time::interval(Duration::from_secs(5));
     loop {
         ticks.tick().await;
@@ -30,7 +118,7 @@ pub(crate) async fn measure(exporter: PrometheusHandle) {
     }
 }
 
-async fn tidy_once(db: &Db) {
+async fn tidy_once(db: &Db, keep: SignedDuration) {
     let Ok(everyone) = db.read(&Scope::platform(), tenants::list).await else { return };
     for tenant in everyone {
         let scope = Scope::system(tenant.tenant_id);
@@ -44,5 +132,11 @@ async fn tidy_once(db: &Db) {
         if let Err(problem) = outcome {
             tracing::warn!(slug = problem.kind.slug, "tidying failed");
         }
+        let sweep = move |tx: &mut storage::Tx<'_>| {
+            outbox::store::sweep(tx, tx.now().saturating_sub(keep).unwrap_or(tx.now()), EVENTS_AT_ONCE)
+        };
+        while let Ok(gone) = db.write(&scope, sweep).await
+            && i64::try_from(gone).is_ok_and(|gone| gone == EVENTS_AT_ONCE)
+        {}
     }
 }

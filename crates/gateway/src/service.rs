@@ -2,14 +2,17 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use actix_web::HttpServer;
+use actix_web::{HttpServer, web::Data};
 use booking::{BookingSettings, calendars::Availabilities};
 use connectors::HttpKeySource;
 use kernel::{Clock, SystemClock};
 use platform::{
     access::{Access, DeploymentSecret, tokens::TokenVerifier},
+    events::{Live, routes::StreamHabits},
     idempotency::InFlight,
+    outbox::Reaction,
     tenants::{self, TenantDirectory},
+    webhooks::routes::MostWebhooks,
 };
 use storage::{Db, Seal, Target, conn::TargetError, migrate};
 
@@ -19,6 +22,7 @@ use crate::{
     jobs,
     metrics::{self, Readers},
     middleware::limits::Limits,
+    openapi,
     pages::Contract,
     telemetry,
 };
@@ -131,6 +135,9 @@ fn existing(config: &Config, may_migrate: bool) -> Result<Target, StartError> {
 /// theirs: if we closed first, the request that one is just sending would be lost.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// What the domains do upon events.
+pub(crate) const REACTIONS: &[Reaction] = &[];
+
 /// Serves until SIGTERM, then finishes what is in flight; SIGINT (Ctrl-C) does not wait for it. `announce` hears the address
 /// once connections are accepted.
 ///
@@ -147,6 +154,9 @@ pub async fn serve(
     let providers = providers.collect::<Result<Vec<_>, _>>()?;
     let keys = HttpKeySource::new().map_err(|error| StartError::Client(error.to_string()))?;
     let tokens = TokenVerifier::new(providers, Arc::new(keys), Arc::clone(db.clock()))?;
+    let secret = Arc::new(secret);
+    let live = Live::new(config.events.max_streams);
+    let working = jobs::Work::new(config, &db, &secret, &live)?;
     let limits = Arc::new(Limits::new(config));
     let exporter = metrics::start();
     let shared = Shared {
@@ -156,12 +166,16 @@ pub async fn serve(
             tenants: TenantDirectory::new(db.clone()),
             tokens: Arc::new(tokens),
             db: db.clone(),
-            secret: Arc::new(secret),
+            secret: Arc::clone(&secret),
         },
         booking: BookingSettings { hold_minutes: i64::from(config.booking.hold_minutes) },
         availabilities: Availabilities::default(),
         max_body: config.server.max_body_bytes,
         in_flight: InFlight::default(),
+        event_types: Data::new(openapi::event_types()),
+        live: live.clone(),
+        streams: StreamHabits(config.events.habits()),
+        most_webhooks: MostWebhooks(i64::from(config.events.max_webhooks)),
         contract: Arc::new(Contract::new()?),
         db: db.clone(),
     };
@@ -176,16 +190,14 @@ pub async fn serve(
     }
     let address = server.addrs().first().copied().unwrap_or(config.server.listen);
     let running = server.run();
-    let tidying = tokio::spawn(jobs::tidy(db, limits));
-    let measuring = tokio::spawn(jobs::measure(exporter));
+    let working = working.begin(limits, exporter);
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
         std::fs::write(path, format!("{address}\n"))?;
     }
     announce(address);
     running.await?;
-    tidying.abort();
-    measuring.abort();
+    drop(working);
     telemetry::stop().await;
     tracing::info!("stopped");
     Ok(())

@@ -4,6 +4,7 @@
 //! * [`access`]: who is calling (tokens, keys, staff) and what they may do (one [`access::policy`])
 //! * [`settings`]: what a Comune sets for itself; [`audit`]: who changed what
 //! * [`idempotency`]: one effect per `Idempotency-Key`; [`outbox`]: events in the transaction that causes them
+//! * [`events`]: how integrators read them; [`webhooks`]: how they are sent them
 //! * [`audit`]: who changed what, chained; [`changes`]: what a change of something administered leaves behind
 //! * [`http`]: bodies, queries, problems, replies; [`ports`]: the traits behind which the outside is
 
@@ -11,6 +12,7 @@ pub mod access;
 pub mod audit;
 pub mod changes;
 pub mod directory;
+pub mod events;
 pub mod http;
 pub mod idempotency;
 pub mod outbox;
@@ -19,6 +21,7 @@ pub mod problems;
 pub mod schema;
 pub mod settings;
 pub mod tenants;
+pub mod webhooks;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -29,4 +32,6 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     access::staff::routes::routes(cfg);
     audit::routes::routes(cfg);
     settings::routes::routes(cfg);
+    events::routes::routes(cfg);
+    webhooks::routes::routes(cfg);
 }

@@ -39,3 +39,62 @@ pub enum KeySourceError {
         limit: usize,
     },
 }
+
+/// Who posts events to webhooks.
+pub trait WebhookSender: fmt::Debug + Send + Sync {
+    /// Posts a message, once, and reads the status that is answered.
+    ///
+    /// The implementation bounds size and time, follows no redirect, and connects to no address that
+    /// [`may_connect`](crate::webhooks::addresses::may_connect) does not allow.
+    ///
+    /// # Errors
+    ///
+    /// [`WebhookFailure`] says why there is no answer.
+    fn post<'a>(&'a self, message: &'a WebhookMessage) -> BoxFuture<'a, Result<WebhookAnswer, WebhookFailure>>;
+}
+
+/// A signed message.
+pub struct WebhookMessage {
+    /// Where to.
+    pub url: String,
+    /// Whether its host is one that the Comune names as its own: it may be in a private network.
+    pub own: bool,
+    /// `webhook-id`: the same whenever it is tried again.
+    pub id: String,
+    /// `webhook-timestamp`: of this attempt, in seconds since 1970.
+    pub timestamp: i64,
+    /// `webhook-signature`.
+    pub signature: String,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for WebhookMessage {
+    /// The address may hold a token of the receiver's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebhookMessage").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What a receiver answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After`, as it was sent.
+    pub retry_after: Option<String>,
+}
+
+/// Why a receiver did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WebhookFailure {
+    /// The address leads where nothing may be sent to.
+    #[error("the address leads where nothing may be sent to")]
+    ForbiddenAddress,
+    /// No connection, no TLS, or a connection that broke. The text is for the log.
+    #[error("the receiver could not be reached: {0}")]
+    Unreachable(String),
+    /// No answer within the time allowed.
+    #[error("the receiver did not answer in time")]
+    TimedOut,
+}

@@ -85,6 +85,18 @@ kernel::problems! {
         it: "Servizio sospeso per questo Comune", en: "Service suspended for this Comune", de: "Dienst für diese Gemeinde ausgesetzt",
         about: "The deployment has suspended this Comune. Its data is kept.",
     }
+    TOO_MANY_WEBHOOKS = 409 "too-many-webhooks" {
+        it: "Troppi webhook", en: "Too many webhooks", de: "Zu viele Webhooks",
+        about: "The Comune has as many as the deployment lets it have (setting `events.max_webhooks`): each event is queued for each of them. Delete one that is not needed any more.",
+    }
+    TOO_MANY_STREAMS = 503 "too-many-streams" {
+        it: "Troppi flussi aperti", en: "Too many open streams", de: "Zu viele offene Ströme",
+        about: "The server keeps as many event streams open as it may (setting `events.max_streams`). Repeat after `Retry-After` seconds, or read `/events`.",
+    }
+    EVENTS_EXPIRED = 410 "events-expired" {
+        it: "Eventi non più disponibili", en: "Events no longer kept", de: "Ereignisse nicht mehr vorhanden",
+        about: "Events after this cursor have been taken away because of their age (setting `events.keep_days`). Read the resources themselves, then go on from the cursor in `latest`.",
+    }
     RATE_LIMITED = 429 "rate-limited" {
         it: "Troppe richieste", en: "Too many requests", de: "Zu viele Anfragen",
         about: "This caller, or this address, has sent more requests than it may; `detail` says which limit it was. Nothing was done. Repeat after `Retry-After` seconds. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` tell on every answer where the caller stands.",

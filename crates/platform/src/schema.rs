@@ -140,6 +140,90 @@ diesel::table! {
         actor -> Text,
         payload -> JsonCol,
         occurred_at -> Instant,
+        position -> Nullable<BigInt>,
+        office_id -> Nullable<Uid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    event_streams (tenant_id) {
+        tenant_id -> Uid,
+        last_position -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    parked_reactions (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        event_id -> Uid,
+        reaction -> Text,
+        error -> Text,
+        attempts -> BigInt,
+        failed_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    webhooks (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        url -> Text,
+        description -> Nullable<Text>,
+        kinds -> JsonCol,
+        state -> Text,
+        disabled_because -> Nullable<Text>,
+        signing_key -> Text,
+        previous_key -> Nullable<Text>,
+        previous_expires_at -> Nullable<Instant>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    webhook_deliveries (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        webhook_id -> Uid,
+        event_id -> Uid,
+        subject_id -> Uid,
+        position -> BigInt,
+        state -> Text,
+        attempts -> BigInt,
+        next_attempt_at -> Instant,
+        leased_by -> Nullable<Uid>,
+        leased_until -> Nullable<Instant>,
+        created_at -> Instant,
+        settled_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    webhook_attempts (tenant_id, delivery_id, id) {
+        tenant_id -> Uid,
+        delivery_id -> Uid,
+        id -> Uid,
+        started_at -> Instant,
+        millis -> BigInt,
+        status -> Nullable<BigInt>,
+        outcome -> Text,
     }
 }
 
@@ -189,3 +273,10 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(offices, places, staff_members, staff_offices);
+diesel::allow_tables_to_appear_in_same_query!(
+    outbox_events,
+    parked_reactions,
+    webhook_attempts,
+    webhook_deliveries,
+    webhooks,
+);

@@ -19,6 +19,7 @@ use platform::{
     directory::OfficeId,
     problems::NOT_FOUND,
     schema::{api_keys, tenants},
+    settings::{self, TenantSettings},
     tenants::TenantState,
 };
 use storage::{
@@ -50,6 +51,7 @@ const TABLES: &[(&str, bool)] = &[
     ("service_calendars", false),
     ("staff_members", true),
     ("tenant_settings", true),
+    ("webhooks", true),
 ];
 
 #[derive(QueryableByName)]
@@ -176,6 +178,18 @@ pub(crate) async fn keys_as_stored(world: &World) -> String {
             Ok(format!("{rows:?}"))
         })
         .await
+}
+
+/// Lets the webhooks of a Comune lead to these hosts. A gateway that knows the Comune heeds it after ten seconds.
+pub(crate) async fn allow_private_hosts(world: &World, hosts: &[&str]) {
+    let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+    world
+        .write(move |tx| {
+            let stored = settings::store::get(tx)?;
+            let settings = TenantSettings { private_hosts: hosts.clone(), ..stored.settings };
+            settings::store::put(tx, &settings, stored.version)
+        })
+        .await;
 }
 
 /// Issues a key.

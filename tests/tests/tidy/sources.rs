@@ -46,7 +46,6 @@ const TABLE_FILES: &[&str] = &["store.rs", "schema.rs", "model.rs"];
 const TABLES_ELSEWHERE: &[(&str, &str)] = &[
     ("crates/platform/src/access/keys.rs", "one table; what a key looks like and how it is kept are one secret"),
     ("crates/platform/src/idempotency.rs", "one table; reserving, replaying and keeping are one line of reasoning"),
-    ("crates/platform/src/outbox.rs", "one table, which is only written"),
     ("crates/platform/src/tenants.rs", "one table and its cache"),
 ];
 

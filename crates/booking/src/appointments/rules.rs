@@ -71,10 +71,10 @@ impl Transition {
         match self {
             Self::Rescheduling => "appointment.rescheduled",
             Self::Cancellation => "appointment.cancelled",
-            Self::CheckIn => "appointment.checked-in",
-            Self::ServiceStart => "appointment.service-started",
+            Self::CheckIn => "appointment.checked_in",
+            Self::ServiceStart => "appointment.service_started",
             Self::Completion => "appointment.completed",
-            Self::NoShow => "appointment.no-show",
+            Self::NoShow => "appointment.no_show",
             Self::Reinstatement => "appointment.reinstated",
         }
     }

@@ -190,11 +190,11 @@ fn tell(tx: &mut Tx<'_>, calendar: &Calendar, block: &Block, made: bool) -> stor
         "seats": block.seats,
     });
     let (action, version, before, after) = if made {
-        ("calendar-block.created", 1, None, Some(state))
+        ("calendar_block.created", 1, None, Some(state))
     } else {
-        ("calendar-block.deleted", 2, Some(state), None)
+        ("calendar_block.deleted", 2, Some(state), None)
     };
-    platform::changes::tell(tx, Done { action, kind: "calendar-block", subject: block.id, version, before, after })
+    platform::changes::tell(tx, Done { action, kind: "calendar_block", subject: block.id, version, before, after })
 }
 
 /// Registers what this module serves.

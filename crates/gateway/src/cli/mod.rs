@@ -3,6 +3,7 @@
 mod audit;
 mod backup;
 mod doctor;
+mod event;
 mod key;
 mod tenant;
 mod user;
@@ -89,6 +90,11 @@ enum Command {
     Audit {
         #[command(subcommand)]
         command: audit::AuditCommand,
+    },
+    /// What could not be done upon events.
+    Event {
+        #[command(subcommand)]
+        command: event::EventCommand,
     },
     /// Copy the SQLite database to a file while it is in use.
     Backup {
@@ -185,6 +191,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Audit { command } => {
             let db = quietly_open(&flags, command.needs()).await?;
             return audit::run(&db, command).await;
+        }
+        Command::Event { command } => {
+            let db = quietly_open(&flags, command.needs()).await?;
+            return event::run(&db, command).await;
         }
         Command::Backup { to } => backup::backup(&Config::load(&flags)?, &to)?,
         Command::Restore { from } => backup::restore(&Config::load(&flags)?, &from)?,

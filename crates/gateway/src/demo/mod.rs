@@ -83,6 +83,7 @@ fn defaults(data: &Path, port: u16) -> Config {
     config.database.url = Some(format!("sqlite:{}", data.join("sportello.sqlite").display()));
     // One machine plays a whole town; `SPORTELLO_LIMITS__…` still says otherwise.
     config.limits = LimitsConfig::all(10_000_000, 1_000_000);
+    config.events.max_webhooks = 100_000;
     config.log = LogConfig { format: LogFormat::Text, level: "warn".to_owned() };
     let provider = |name: &str, kind, issuer: &str| ProviderConfig {
         name: name.to_owned(),

@@ -9,6 +9,7 @@ mod nullable;
 mod schemas;
 
 use actix_web::App;
+use platform::events::EventTypes;
 use serde_json::Value;
 use utoipa_actix_web::{AppExt, service_config::ServiceConfig};
 
@@ -41,6 +42,12 @@ pub fn parts() -> Vec<(&'static str, Value)> {
         ("platform", part(platform::routes)),
         ("booking", part(booking::routes)),
     ]
+}
+
+/// Every kind of event there is.
+pub fn event_types() -> EventTypes {
+    let of = [platform::events::types::PLATFORM.as_slice(), booking::events::TYPES];
+    EventTypes(of.into_iter().flatten().copied().collect())
 }
 
 /// The refusals of every crate.

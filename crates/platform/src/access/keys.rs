@@ -44,6 +44,10 @@ storage::text_enum! {
         AppointmentsWrite = "appointments:write",
         /// Administer offices, places, services, calendars, their hours and closures.
         DirectoryWrite = "directory:write",
+        /// Read events.
+        EventsRead = "events:read",
+        /// Say where events are sent to.
+        WebhooksWrite = "webhooks:write",
     }
 }
 

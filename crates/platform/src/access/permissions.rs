@@ -31,6 +31,10 @@ storage::text_enum! {
         OfficeManage = "office.manage",
         /// Administer offices, places, services and calendars.
         DirectoryWrite = "directory.write",
+        /// Read events, and follow them while they happen.
+        EventsRead = "events.read",
+        /// Say where events are sent to.
+        WebhooksWrite = "webhooks.write",
         /// Administer settings and staff of the Comune, read its audit.
         Administration = "administration",
     }
@@ -95,6 +99,8 @@ pub fn of(caller: &Caller) -> Vec<Permission> {
         policy::statistics(caller).ok().and_then(|of| rows(Ability::StatisticsRead, of)),
         at(Ability::OfficeManage, &|office| policy::management(caller, office).is_ok()),
         policy::directory(caller).is_ok().then_some(Permission::everywhere(Ability::DirectoryWrite)),
+        policy::events(caller).ok().and_then(|of| rows(Ability::EventsRead, of)),
+        policy::webhooks(caller).is_ok().then_some(Permission::everywhere(Ability::WebhooksWrite)),
         policy::administration(caller).is_ok().then_some(Permission::everywhere(Ability::Administration)),
     ]
     .into_iter()

@@ -226,6 +226,36 @@ pub fn statistics(caller: &Caller) -> Result<Rows, Problem> {
     }
 }
 
+/// Which events a caller may read: what is about their offices, and what is about no office.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for citizens, for who runs the
+/// deployment, and for systems without the scope.
+pub fn events(caller: &Caller) -> Result<Rows, Problem> {
+    match &caller.kind {
+        CallerKind::Anonymous => Err(Problem::new(&UNAUTHENTICATED)),
+        CallerKind::Staff(member) if member.central || member.role == StaffRole::Admin => Ok(Rows::All),
+        CallerKind::Staff(member) => Ok(Rows::OfOffices(member.offices.clone())),
+        CallerKind::Device(key) => Ok(Rows::OfOffices(key.office_id.into_iter().collect())),
+        CallerKind::Integration(key) if key.has_scope(KeyScope::EventsRead) => Ok(Rows::All),
+        CallerKind::Integration(_) => Err(forbidden("the key lacks the scope events:read")),
+        CallerKind::Citizen(_) | CallerKind::Platform(_) => Err(forbidden("events are for staff and other systems")),
+    }
+}
+
+/// Whether a caller says where events are sent to.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for others than admins and systems with
+/// the scope.
+pub fn webhooks(caller: &Caller) -> Result<(), Problem> {
+    match &caller.kind {
+        CallerKind::Integration(key) if key.has_scope(KeyScope::WebhooksWrite) => Ok(()),
+        CallerKind::Integration(_) => Err(forbidden("the key lacks the scope webhooks:write")),
+        _ => administration(caller),
+    }
+}
+
 fn forbidden(detail: &str) -> Problem {
     Problem::new(&crate::problems::FORBIDDEN).detail(detail)
 }

@@ -7,5 +7,6 @@ pub mod routes;
 pub mod store;
 pub mod texts;
 
+pub use bodies::{NewClosure, NewOffice, NewPlace};
 pub use model::{Closure, ClosureId, Office, OfficeId, Place, PlaceId};
 pub use texts::{LocalizedName, LocalizedText};

@@ -28,6 +28,8 @@ pub struct TenantSettings {
     pub cors_origins: Vec<String>,
     /// How long a hold lasts, in minutes; absent: as the deployment says.
     pub hold_minutes: Option<u32>,
+    /// Hosts in the Comune's own network that webhooks may lead to.
+    pub private_hosts: Vec<String>,
 }
 
 /// Settings, and which change of them this is.
@@ -45,7 +47,8 @@ pub struct StoredSettings {
     "name": "Comune di Bugliano", "patron_day": "06-24", "patron_name": "San Giovanni Battista",
     "email": "urp@comune.bugliano.example", "phone": "+39 050 0000000", "website": "https://www.comune.bugliano.example",
     "privacy_notice_url": "https://www.comune.bugliano.example/privacy", "languages": ["it", "en", "de"],
-    "cors_origins": ["https://servizi.comune.bugliano.example"], "hold_minutes": 10, "version": 3, "links": []
+    "cors_origins": ["https://servizi.comune.bugliano.example"], "hold_minutes": 10,
+    "private_hosts": [], "version": 3, "links": []
 }))]
 pub struct SettingsView {
     /// What the Comune is called.
@@ -80,6 +83,10 @@ pub struct SettingsView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 60)]
     pub hold_minutes: Option<Option<u32>>,
+    /// Hosts in the Comune's own network that webhooks may lead to. For admins only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_items = 20)]
+    pub private_hosts: Option<Vec<String>>,
     /// Counts changes.
     #[schema(minimum = 0)]
     pub version: i64,
@@ -144,7 +151,18 @@ pub struct SettingsPatch {
     #[validate(range(min = 1, max = 60))]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 60)]
     pub hold_minutes: Option<Option<u32>>,
+    /// Hosts in the Comune's own network that webhooks may lead to, by http too: names in lower case or IP addresses,
+    /// without a port. Whoever is named here can be reached with events by whoever may make webhooks.
+    #[serde(default, deserialize_with = "given")]
+    #[validate(length(max = 20), custom(function = rules::hosts))]
+    #[schema(value_type = Option<Vec<HostName>>, max_items = 20)]
+    pub private_hosts: Option<Option<Vec<String>>>,
 }
+
+/// A host, by name or IP address.
+#[derive(Debug, ToSchema)]
+#[schema(min_length = 1, max_length = 253, pattern = r"^[a-z0-9.:-]+$", example = "protocollo.comune.lan")]
+pub struct HostName(#[expect(dead_code, reason = "describes the items of a list in the contract")] String);
 
 /// The origin of a site.
 #[derive(Debug, ToSchema)]

@@ -100,6 +100,7 @@ fn reply(caller: &Caller, tenant: &Tenant, stored: StoredSettings) -> Reply<Sett
         languages: languages(),
         cors_origins: whole.then_some(settings.cors_origins),
         hold_minutes: whole.then_some(settings.hold_minutes),
+        private_hosts: whole.then_some(settings.private_hosts),
         version,
         links: whole.then(change).into_iter().collect(),
     };

@@ -105,6 +105,22 @@ pub fn origins(origins: &[String]) -> Result<(), ValidationError> {
     Ok(())
 }
 
+/// Hosts, as the addresses of webhooks name them.
+///
+/// # Errors
+/// When one is none.
+pub fn hosts(hosts: &[String]) -> Result<(), ValidationError> {
+    let is_one = |host: &String| {
+        let literal = host.parse::<std::net::Ipv6Addr>().map_or_else(|_| host.clone(), |ip| format!("[{ip}]"));
+        (1..=253).contains(&host.len())
+            && crate::webhooks::addresses::host(&format!("https://{literal}/")).is_some_and(|named| named.host == *host)
+    };
+    if hosts.iter().all(is_one) {
+        return Ok(());
+    }
+    Err(refused("host", "host names in lower case or IP addresses, without port or path"))
+}
+
 fn each_once(origins: Vec<String>) -> Vec<String> {
     let mut kept: Vec<String> = Vec::with_capacity(origins.len());
     for origin in origins {
@@ -138,6 +154,7 @@ pub fn apply(patch: SettingsPatch, settings: &mut TenantSettings, tenant: &mut T
     set(&mut settings.privacy_notice_url, patch.privacy_notice_url);
     set(&mut settings.cors_origins, patch.cors_origins.map(|origins| each_once(origins.unwrap_or_default())));
     set(&mut settings.hold_minutes, patch.hold_minutes);
+    set(&mut settings.private_hosts, patch.private_hosts.map(|hosts| each_once(hosts.unwrap_or_default())));
 }
 
 /// The patron saint's day as it is written.
@@ -173,6 +190,17 @@ mod tests {
         }
         let twice = ["https://a.example".to_owned(), "https://a.example".to_owned()];
         assert_eq!(each_once(twice.into()), ["https://a.example"]);
+    }
+
+    #[test]
+    fn a_host_is_named_as_addresses_name_it() {
+        let named = |host: &str| hosts(&[host.to_owned()]).is_ok();
+        for good in ["protocollo.lan", "localhost", "127.0.0.1", "::1", "fd00::1"] {
+            assert!(named(good), "{good}");
+        }
+        for bad in ["", "Protocollo.lan", "protocollo.lan:80", "a/b", "127.1", "u@a", "a b", "fd00:0::1", "[::1]"] {
+            assert!(!named(bad), "{bad}");
+        }
     }
 
     #[test]

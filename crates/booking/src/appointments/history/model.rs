@@ -83,7 +83,7 @@ pub struct Entry {
 /// One thing that happened to an appointment.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AppointmentHistoryEntry, example = json!({
-    "version": 2, "action": "appointment.checked-in", "state_before": "confirmed", "state_after": "checked_in",
+    "version": 2, "action": "appointment.checked_in", "state_before": "confirmed", "state_after": "checked_in",
     "starts_at": "2026-12-02T09:00:00+01:00", "calendar_id": "01980000-0000-7000-8000-000000000003",
     "actor": { "kind": "device", "name": null }, "occurred_at": "2026-12-02T08:52:10+01:00"
 }))]

@@ -113,12 +113,12 @@ async fn create_appointment_note(
         let names = history::names_for(tx, &who, std::iter::once(note.author.as_str()))?;
         // What it says is the office's alone: neither who listens nor the audit gets to read it.
         let payload = json!({ "id": note.id, "appointment_id": appointment.id, "office_id": appointment.office_id });
-        let kind = "appointment-note.created";
-        let event = Event { kind, subject_kind: "appointment-note", subject: note.id, version: 1, payload };
+        let kind = "appointment_note.created";
+        let event = Event { kind, subject_kind: "appointment_note", subject: note.id, version: 1, payload };
         outbox::emit(tx, event)?;
         let after = json!({ "appointment_id": appointment.id, "body": note.body });
         let (subject, after) = (note.id, Some(&after));
-        audit::record(tx, Change { action: kind, subject_kind: "appointment-note", subject, before: None, after })?;
+        audit::record(tx, Change { action: kind, subject_kind: "appointment_note", subject, before: None, after })?;
         let location = format!("/{}/v1/appointments/{}/notes/{}", who.tenant.slug, appointment.id, note.id);
         Ok(Reply::created(note.view(appointment.id, &names)).at(location))
     })

@@ -1,0 +1,83 @@
+//! What a domain does upon events: once, with the event's place, or kept for somebody to look at.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use kernel::Problem;
+use platform::{
+    outbox::{self, Event, Reaction, StoredEvent},
+    problems::NOT_FOUND,
+};
+use serde_json::json;
+use storage::Tx;
+use tests::{Server, both_databases};
+
+use crate::world::World;
+
+both_databases!(a_reaction_that_fails_is_parked_and_done_later, a_panic_holds_nobody_up);
+
+const KIND: &str = "place.updated";
+
+async fn a_reaction_that_fails_is_parked_and_done_later(server: Server) {
+    static SOUND: AtomicBool = AtomicBool::new(false);
+    static DONE: AtomicUsize = AtomicUsize::new(0);
+    fn run(_tx: &mut Tx<'_>, event: &StoredEvent) -> storage::Result<()> {
+        if event.kind != KIND {
+            return Ok(());
+        }
+        if !SOUND.load(Ordering::SeqCst) {
+            return Err(Problem::new(&NOT_FOUND).into());
+        }
+        DONE.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+    SOUND.store(false, Ordering::SeqCst);
+    DONE.store(0, Ordering::SeqCst);
+    let reactions = &[Reaction { name: "tests.sound", run }];
+    let world = World::another(&server, "reazione").await;
+    // Nothing else publishes in between: it happens in the transaction that emits.
+    let published = world
+        .write(move |tx| {
+            emit(tx)?;
+            outbox::publish(tx, reactions)
+        })
+        .await;
+    assert_eq!((published.events, published.parked), (1, 1));
+    let page = kernel::PageRequest { limit: 10, after: None };
+    let parked = world.read(move |tx| outbox::store::parked(tx, &page)).await.pop().expect("it is parked");
+    assert_eq!((parked.reaction.as_str(), parked.error.as_str(), parked.attempts), ("tests.sound", "not-found", 1));
+    let again = parked.clone();
+    let still = world.write(move |tx| outbox::retry(tx, reactions, again.clone())).await.expect("it fails again");
+    assert_eq!(still.attempts, 2);
+    SOUND.store(true, Ordering::SeqCst);
+    let done = world.write(move |tx| outbox::retry(tx, reactions, still.clone())).await;
+    assert_eq!(done, None);
+    assert_eq!(DONE.load(Ordering::SeqCst), 1);
+    assert!(world.read(move |tx| outbox::store::parked(tx, &page)).await.is_empty());
+}
+
+async fn a_panic_holds_nobody_up(server: Server) {
+    fn run(tx: &mut Tx<'_>, event: &StoredEvent) -> storage::Result<()> {
+        outbox::emit(
+            tx,
+            Event { kind: KIND, subject_kind: "place", subject: event.subject_id, version: 9, payload: json!({}) },
+        )?;
+        panic!("in the middle of it");
+    }
+    let world = World::another(&server, "panico").await;
+    let reactions = &[Reaction { name: "tests.panics", run }];
+    let published = world
+        .write(move |tx| {
+            emit(tx)?;
+            emit(tx)?;
+            outbox::publish(tx, reactions)
+        })
+        .await;
+    // What it had written is undone: there is no third event.
+    assert_eq!((published.events, published.parked, published.last), (2, 2, 2));
+    assert!(!world.read(outbox::store::is_waiting).await);
+}
+
+fn emit(tx: &mut Tx<'_>) -> storage::Result<()> {
+    let subject: kernel::Id<()> = tx.new_id();
+    outbox::emit(tx, Event { kind: KIND, subject_kind: "place", subject, version: 1, payload: json!({}) }).map(|_id| ())
+}
