@@ -224,9 +224,6 @@ pub enum ConfigError {
     /// A setting that has no default was not given.
     #[error("database.url is not set: use --database, the environment or a configuration file")]
     NoDatabase,
-    /// Longer than a lease lasts, so that a slow receiver would be sent everything twice.
-    #[error("events.webhook_timeout_seconds must be at most 45")]
-    Patience,
     /// A number that makes no sense.
     #[error("{0} must be at least 1")]
     Zero(&'static str),
@@ -316,9 +313,6 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
             return Err(ConfigError::Ratio);
-        }
-        if self.events.webhook_timeout_seconds > 45 {
-            return Err(ConfigError::Patience);
         }
         let numbers = [
             ("database.read_connections", u64::from(self.database.read_connections)),

@@ -65,6 +65,8 @@ impl Work {
             sender: Arc::new(sender),
             schedule: events.schedule(),
             secret: Arc::clone(secret),
+            // What comes after the answer takes a moment too.
+            lease: SignedDuration::try_from(time_out).unwrap_or_default().saturating_add(SignedDuration::from_secs(15)),
             worker,
             at_once: i64::from(events.webhook_concurrency),
         };

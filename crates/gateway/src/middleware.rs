@@ -10,7 +10,7 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::{
     Error, HttpMessage, HttpResponse, ResponseError,
-    body::{BoxBody, MessageBody},
+    body::{self, BodySize, BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{Method, StatusCode, header},
     middleware::Next,
@@ -74,11 +74,17 @@ fn next_link(query: &str, cursor: &str) -> String {
 pub(crate) async fn head_as_get(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if req.method() == Method::HEAD {
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let head = req.method() == Method::HEAD;
+    if head {
         req.head_mut().method = Method::GET;
     }
-    next.call(req).await
+    let response = next.call(req).await?;
+    // What has no known length would be made to its end for nobody, and an event stream has none.
+    if head && response.response().body().size() == BodySize::Stream {
+        return Ok(response.map_body(|_, _| BoxBody::new(body::None::new())));
+    }
+    Ok(response.map_into_boxed_body())
 }
 
 /// Turns a panic into an answer. The caller learns that it was our fault, the log learns the rest.

@@ -24,9 +24,6 @@ use crate::{
     tenants::Tenant,
 };
 
-/// For how long an attempt is its worker's: longer than any answer may take.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
-
 /// What signing keys are concealed for.
 pub(super) const SIGNING_KEY: &str = "webhook signing key";
 
@@ -41,6 +38,8 @@ pub struct Courier {
     pub schedule: Schedule,
     /// What keys are concealed with.
     pub secret: Arc<DeploymentSecret>,
+    /// For how long an attempt is its worker's: longer than any answer may take.
+    pub lease: SignedDuration,
     /// This worker among all that share the database.
     pub worker: Id<()>,
     /// How many deliveries to one webhook may be under way.
@@ -53,10 +52,10 @@ impl Courier {
     /// # Errors
     /// When the database fails.
     pub async fn claim(&self, tenant: &Tenant, limit: usize) -> Result<Vec<Claimed>, Problem> {
-        let (by, at_once) = (self.worker, self.at_once);
+        let (by, at_once, lease) = (self.worker, self.at_once, self.lease);
         self.db
             .write(&Scope::system(tenant.tenant_id), move |tx| {
-                let until = tx.now().saturating_add(LEASE).unwrap_or(tx.now());
+                let until = tx.now().saturating_add(lease).unwrap_or(tx.now());
                 store::claim(tx, Lease { by, until }, at_once, limit)
             })
             .await

@@ -29,7 +29,9 @@ const KILLED_AT: [usize; 2] = [150, 300];
 
 fn durable(backend: Backend) -> Server {
     Server::start(backend, |setup| {
-        setup.set("database.busy_timeout_ms", 60_000).set("events.webhook_concurrency", 16).durable();
+        setup.set("database.busy_timeout_ms", 60_000).set("events.webhook_concurrency", 16);
+        // What was under way when the server was killed is taken over once its lease has run out.
+        setup.set("events.webhook_timeout_seconds", 3).durable();
     })
 }
 

@@ -23,12 +23,14 @@ async fn who_reads_on_misses_nothing_and_reads_nothing_twice(server: Server) {
     let reader = server.client("integration");
     let (_, start) = read_on(&reader, None, "*").await;
     let anybody = server.anonymous();
+    // What the demo was made with may still be on its way.
+    let ours = |event: &Value| event["data"]["calendar_id"] == json!(desk.calendar.id);
     // Somebody reads while forty people book.
     let reading = async {
         let (mut seen, mut at) = (Vec::new(), start.clone());
         eventually("forty events", async || {
             let (events, cursor) = read_on(&reader, Some(&at), "appointment.*").await;
-            seen.extend(events);
+            seen.extend(events.into_iter().filter(ours));
             at = cursor;
             (seen.len() >= 40).then_some(())
         })
@@ -45,7 +47,8 @@ async fn who_reads_on_misses_nothing_and_reads_nothing_twice(server: Server) {
     let places: Vec<&str> = seen.iter().map(|event| event["sequence"].as_str().unwrap()).collect();
     assert!(places.is_sorted_by(|a, b| a < b), "{places:?}");
     // A second reader, later, reads the same.
-    let (again, _) = read_on(&reader, Some(&start), "appointment.*").await;
+    let (mut again, _) = read_on(&reader, Some(&start), "appointment.*").await;
+    again.retain(ours);
     assert_eq!(again, seen);
     let (none, still) = read_on(&reader, Some(&at), "appointment.*").await;
     assert!(none.is_empty());

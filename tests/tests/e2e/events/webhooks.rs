@@ -72,7 +72,7 @@ async fn a_key_is_rotated_with_two_signatures(server: Server) {
     let Some(receiver) = Receiver::start() else { return };
     allow_this_machine(&server).await;
     let admin = server.client("admin");
-    let (at, old) = hook(&server, &receiver, "keys", &["webhook.disabled"]).await;
+    let (at, old) = hook(&server, &receiver, "keys", &["closure.deleted"]).await;
     let rotation = format!("{at}/signing-key-rotations");
     admin.post(&rotation, nothing()).fresh_key().await.problem(428, "precondition-required");
     let rotated = admin.post(&rotation, nothing()).if_match("*").fresh_key().await.expect(201);
@@ -96,7 +96,7 @@ async fn what_fails_is_tried_again_parked_and_replayed(server: Server) {
     let Some(receiver) = Receiver::start() else { return };
     allow_this_machine(&server).await;
     let admin = server.client("admin");
-    let (at, _key) = hook(&server, &receiver, "trouble", &["webhook.disabled"]).await;
+    let (at, _key) = hook(&server, &receiver, "trouble", &["closure.deleted"]).await;
     // Twice an answer that is no 2xx, once none within two seconds.
     let bad = json!([{ "status": 503, "retry_after": "1" }, { "status": 302 }, { "status": 204, "delay": 4 }]);
     receiver.answer("trouble", bad).await;
@@ -130,7 +130,7 @@ async fn a_receiver_that_is_gone_is_left_alone(server: Server) {
     let Some(receiver) = Receiver::start() else { return };
     allow_this_machine(&server).await;
     let admin = server.client("admin");
-    let (at, _key) = hook(&server, &receiver, "gone", &["webhook.disabled"]).await;
+    let (at, _key) = hook(&server, &receiver, "gone", &["closure.deleted"]).await;
     receiver.answer("gone", json!([{ "status": 410 }])).await;
     admin.post(&format!("{at}/test-events"), nothing()).await.expect(202);
     let disabled = eventually("the end", async || {
@@ -173,9 +173,9 @@ async fn nothing_is_sent_where_nothing_may_be_sent(server: Server) {
     let new = json!({ "url": "http://169.254.169.254/latest", "kinds": ["*"] });
     admin.post("/webhooks", new).fresh_key().await.problem(422, "invalid-body").field("/url");
     // What was allowed and is no longer is not sent to either, nor is a name that leads there.
-    let (at, _key) = hook(&server, &receiver, "own", &["webhook.disabled"]).await;
+    let (at, _key) = hook(&server, &receiver, "own", &["closure.deleted"]).await;
     let named =
-        json!({ "url": receiver.hook("named").replace("127.0.0.1", "localhost"), "kinds": ["webhook.disabled"] });
+        json!({ "url": receiver.hook("named").replace("127.0.0.1", "localhost"), "kinds": ["closure.deleted"] });
     let named = admin.post("/webhooks", named).fresh_key().await.expect(201);
     let named = format!("/webhooks/{}", named.text_at("/id"));
     admin.patch("/settings", json!({ "private_hosts": [] })).if_match("*").await.expect(200);
