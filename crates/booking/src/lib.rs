@@ -1,5 +1,6 @@
 //! Appointments at municipal counters: from a need to a place and a time.
 //!
+//! * [`privacy`]: what is held about the people who come
 //! * [`services`]: what one can come for; [`calendars`]: when a counter is open and what is free
 //! * [`blocks`]: time kept free of visitors; [`holds`]: a time kept for a few minutes; [`appointments`]: a time booked; [`offers`]: what both start from
 //!
@@ -15,6 +16,7 @@ pub mod exports;
 pub mod feeds;
 pub mod holds;
 pub mod offers;
+pub mod privacy;
 pub mod problems;
 pub mod schema;
 pub mod services;

@@ -16,6 +16,7 @@ use platform::{
     events::{EventTypes, Live, routes::StreamHabits},
     http::MaxBody,
     idempotency::InFlight,
+    privacy::Holdings,
     webhooks::routes::MostWebhooks,
 };
 use storage::Db;
@@ -46,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) availabilities: Availabilities,
     pub(crate) max_body: usize,
     pub(crate) in_flight: InFlight,
+    pub(crate) holdings: Holdings,
     pub(crate) contract: SharedContract,
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Readers,
@@ -74,6 +76,7 @@ pub(crate) fn build(
         .app_data(Data::new(shared.booking))
         .app_data(Data::new(shared.availabilities.clone()))
         .app_data(Data::new(shared.in_flight.clone()))
+        .app_data(Data::new(shared.holdings.clone()))
         .app_data(Data::new(MaxBody(shared.max_body)))
         .app_data(Data::from(shared.contract.clone()))
         .app_data(Data::from(Arc::clone(&shared.limits)))

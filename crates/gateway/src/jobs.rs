@@ -1,5 +1,5 @@
-//! What goes on beside the requests: publishing and delivering events, and tidying, on whose having run nothing
-//! depends.
+//! What goes on beside the requests: publishing and delivering events, the daily run of the rules of retention, and
+//! tidying, on whose having run nothing depends.
 
 mod delivering;
 mod publishing;
@@ -10,7 +10,10 @@ use connectors::HttpWebhookSender;
 use jiff::SignedDuration;
 use kernel::Id;
 use metrics_exporter_prometheus::PrometheusHandle;
-use platform::{access::DeploymentSecret, events::Live, idempotency, outbox, tenants, webhooks::sending::Courier};
+use platform::{
+    access::DeploymentSecret, events::Live, idempotency, outbox, privacy::retention::run, tenants,
+    webhooks::sending::Courier,
+};
 use storage::{Bell, Db, Scope};
 #[cfg(unix)]
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,7 +22,7 @@ use tokio::task::JoinHandle;
 use delivering::Deliverer;
 use publishing::Publisher;
 
-use crate::{config::Config, middleware::limits::Limits, service::StartError};
+use crate::{config::Config, holdings, middleware::limits::Limits, service::StartError};
 
 /// How many events are taken away in one transaction.
 const EVENTS_AT_ONCE: i64 = 500;
@@ -80,6 +83,7 @@ impl Work {
     pub(crate) fn begin(self, limits: Arc<Limits>, exporter: PrometheusHandle) -> Working {
         let Self { db, publisher, deliverer, live, keep_days } = self;
         Working(vec![
+            tokio::spawn(retain(db.clone())),
             tokio::spawn(tidy(db, limits, keep_days)),
             tokio::spawn(measure(exporter)),
             tokio::spawn(publisher.clone().run()),
@@ -108,6 +112,34 @@ async fn tidy(db: Db, limits: Arc<Limits>, keep_days: u32) {
         ticks.tick().await;
         limits.sweep();
         tidy_once(&db, SignedDuration::from_hours(24 * i64::from(keep_days))).await;
+    }
+}
+
+/// How often is asked whether today's run of the rules of retention is still to be done.
+const DAILY_ASKED_EVERY: Duration = Duration::from_secs(900);
+
+/// Runs the rules of retention once a day in every Comune, for as long as the server runs. Of several gateways the
+/// first does.
+async fn retain(db: Db) {
+    let holdings = holdings::all();
+    let mut ticks = tokio::time::interval(DAILY_ASKED_EVERY);
+    // Not while it starts: whoever has just brought a new version may still want to look at the rules.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let Ok(everyone) = db.read(&Scope::platform(), tenants::list).await else { continue };
+        for tenant in everyone {
+            match run::daily(&db, &holdings, &Scope::system(tenant.tenant_id)).await {
+                Ok(runs) => {
+                    for run in runs {
+                        let (counted, disposed, held) = (run.counted, run.disposed, run.held);
+                        let (tenant, kind) = (tenant.slug.as_str(), run.record_kind.as_str());
+                        tracing::info!(tenant, kind, counted, disposed, held, "a rule of retention was run");
+                    }
+                }
+                Err(problem) => tracing::warn!(slug = problem.kind.slug, "a run of the rules of retention failed"),
+            }
+        }
     }
 }
 

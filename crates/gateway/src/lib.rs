@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 mod doctor;
+mod holdings;
 mod jobs;
 pub mod logging;
 mod metrics;

@@ -19,7 +19,7 @@ use storage::{Db, Seal, Target, conn::TargetError, migrate};
 use crate::{
     app::{self, Shared},
     config::{Config, ConfigError},
-    jobs,
+    holdings, jobs,
     metrics::{self, Readers},
     middleware::limits::Limits,
     openapi,
@@ -176,6 +176,7 @@ pub async fn serve(
         live: live.clone(),
         streams: StreamHabits(config.events.habits()),
         most_webhooks: MostWebhooks(i64::from(config.events.max_webhooks)),
+        holdings: holdings::all(),
         contract: Arc::new(Contract::new()?),
         db: db.clone(),
     };

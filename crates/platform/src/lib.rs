@@ -6,6 +6,7 @@
 //! * [`idempotency`]: one effect per `Idempotency-Key`; [`outbox`]: events in the transaction that causes them
 //! * [`events`]: how integrators read them; [`webhooks`]: how they are sent them
 //! * [`audit`]: who changed what, chained; [`changes`]: what a change of something administered leaves behind
+//! * [`privacy`]: what people may ask of whoever holds data about them, and how long it is held
 //! * [`http`]: bodies, queries, problems, replies; [`ports`]: the traits behind which the outside is
 
 pub mod access;
@@ -17,6 +18,7 @@ pub mod http;
 pub mod idempotency;
 pub mod outbox;
 pub mod ports;
+pub mod privacy;
 pub mod problems;
 pub mod schema;
 pub mod settings;
@@ -34,4 +36,5 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     settings::routes::routes(cfg);
     events::routes::routes(cfg);
     webhooks::routes::routes(cfg);
+    privacy::routes(cfg);
 }

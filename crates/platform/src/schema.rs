@@ -272,6 +272,88 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    retention_rules (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        record_kind -> Text,
+        service_id -> Uid,
+        action -> Text,
+        after_days -> BigInt,
+        version -> BigInt,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    legal_holds (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        person_key -> Nullable<Text>,
+        record_kind -> Nullable<Text>,
+        record_id -> Nullable<Uid>,
+        reason -> Text,
+        created_by -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    retention_runs (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        rule_id -> Nullable<Uid>,
+        record_kind -> Text,
+        service_id -> Nullable<Uid>,
+        action -> Text,
+        due_before -> Instant,
+        oldest_at -> Instant,
+        newest_at -> Instant,
+        counted -> BigInt,
+        disposed -> BigInt,
+        held -> BigInt,
+        dry_run -> Bool,
+        actor -> Text,
+        started_at -> Instant,
+        ended_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use storage::types::*;
+
+    retention_turns (tenant_id) {
+        tenant_id -> Uid,
+        day -> CivilDate,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    data_access_entries (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        occurred_at -> Instant,
+        actor -> Text,
+        action -> Text,
+        person_key -> Nullable<Text>,
+        record_kind -> Nullable<Text>,
+        record_id -> Nullable<Uid>,
+        reference -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(offices, places, staff_members, staff_offices);
 diesel::allow_tables_to_appear_in_same_query!(
     outbox_events,

@@ -169,13 +169,15 @@ pub(crate) enum Access {
     Write,
 }
 
-/// `busy_timeout` comes first: switching a fresh file to WAL may itself have to wait.
+/// `busy_timeout` comes first: switching a fresh file to WAL may itself have to wait. What is deleted is overwritten:
+/// left alone, a page that is free again keeps who was written on it.
 fn sqlite_pragmas(access: Access, busy: Duration) -> String {
     // Pages kept, in KiB: the one writer meets every index of a large database, readers their corner of it.
     let (query_only, cache) = if access == Access::Read { ("ON", 8 * 1024) } else { ("OFF", 64 * 1024) };
     format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache}; PRAGMA query_only = {query_only};",
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache}; PRAGMA query_only = {query_only}; \
+         PRAGMA secure_delete = ON;",
         busy.as_millis()
     )
 }

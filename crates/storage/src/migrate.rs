@@ -59,6 +59,7 @@ migrations![
     "2026-11-25_booking_keywords",
     "2026-11-25_booking_hours_version",
     "2026-11-28_platform_events",
+    "2026-11-28_platform_privacy",
 ];
 
 /// Why the schema could not be brought up to date.

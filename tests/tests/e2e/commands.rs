@@ -4,6 +4,7 @@ mod demo;
 mod doctor;
 mod keys;
 mod migrations;
+mod privacy;
 mod secret;
 mod settings;
 mod users;

@@ -27,6 +27,7 @@ mod limits;
 mod metrics;
 mod mint;
 mod people;
+mod privacy;
 mod refusals;
 mod reports;
 mod rows;

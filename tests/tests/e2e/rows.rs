@@ -52,6 +52,10 @@ const TABLES: &[(&str, bool)] = &[
     ("staff_members", true),
     ("tenant_settings", true),
     ("webhooks", true),
+    ("appointment_notes", false),
+    ("retention_rules", true),
+    ("legal_holds", false),
+    ("data_access_entries", false),
 ];
 
 #[derive(QueryableByName)]

@@ -8,6 +8,7 @@ use platform::{
     access::{Caller, Pseudonym},
     audit::{self, Change},
     outbox::{self, Event},
+    privacy::Place,
 };
 use serde_json::{Value, json};
 use storage::{DbError, Tx};
@@ -20,7 +21,7 @@ use super::{
     find::Party,
     history::store as history,
     model::{Applicant, Appointment, AppointmentId, AppointmentState, Channel},
-    rules::Transition,
+    rules::{self, Transition},
     store,
 };
 use crate::{
@@ -164,8 +165,7 @@ pub(super) fn amend(
     patch: &AppointmentPatch,
     who: Party<'_>,
 ) -> storage::Result<Appointment> {
-    let lost = || DbError::Other("an appointment without its person".to_owned());
-    let before = store::applicant(tx, appointment.id)?.ok_or_else(lost)?;
+    let before = store::applicant(tx, appointment.id)?.ok_or_else(|| rules::anonymised(&appointment))?;
     let wanted = Amended::by(patch, &appointment, &before);
     let differences = wanted.differences(&appointment, &before);
     let Amended { persons, applicant } = wanted;
@@ -202,7 +202,7 @@ pub(super) fn amend(
         }
     }
     store::save_applicant(tx, appointment.id, &applicant)?;
-    save_amended(tx, (&appointment, &before), (amended, &applicant), &differences)
+    save_amended(tx, "appointment.updated", (&appointment, &before), (amended, &applicant), &differences)
 }
 
 /// Calls an appointment off and frees its time. Calling it off again changes nothing.
@@ -264,7 +264,12 @@ pub(super) fn attend(
 
 /// Whom an appointment counts for, by what is known of who comes and by which way it was booked.
 pub(super) fn person_of(caller: &Caller, channel: Channel, applicant: &Applicant) -> Pseudonym {
-    let (secret, tenant) = (caller.secret(), caller.tenant.tenant_id);
+    person_at(Place::of(caller), channel, applicant)
+}
+
+/// The same, for whoever has no caller at hand.
+pub(super) fn person_at(place: Place<'_>, channel: Channel, applicant: &Applicant) -> Pseudonym {
+    let (secret, tenant) = (place.secret, place.tenant.tenant_id);
     match (&applicant.tax_code, channel) {
         // A claim about somebody, by nobody in particular: it must not count against that person.
         (_, Channel::Anonymous) => Pseudonym::of_unproved_email(secret, tenant, &applicant.email),
@@ -326,7 +331,12 @@ fn insert_with_code(tx: &mut Tx<'_>, appointment: &mut Appointment, applicant: &
 }
 
 /// Saves a changed appointment as its next version and tells it.
-fn save(tx: &mut Tx<'_>, before: &Appointment, changed: Appointment, event: &str) -> storage::Result<Appointment> {
+pub(super) fn save(
+    tx: &mut Tx<'_>,
+    before: &Appointment,
+    changed: Appointment,
+    event: &str,
+) -> storage::Result<Appointment> {
     let next = next_version(tx, changed)?;
     announce(tx, event, Some(before), &next)?;
     Ok(next)
@@ -367,8 +377,9 @@ fn announce(
 
 /// Saves an amended appointment as its next version and tells which members are different: what they hold is for
 /// those who may fetch it, and the audit keeps a digest of it.
-fn save_amended(
+pub(super) fn save_amended(
     tx: &mut Tx<'_>,
+    kind: &str,
     (earlier, was): (&Appointment, &Applicant),
     (changed, is): (Appointment, &Applicant),
     differences: &[&'static str],
@@ -381,12 +392,7 @@ fn save_amended(
     };
     let payload = with(state(&next), "changed", json!(differences));
     let (before, after) = (whole(earlier, was), whole(&next, is));
-    tell(
-        tx,
-        Some(earlier),
-        &next,
-        Told { kind: "appointment.updated", payload, before: Some(&before), after: &after },
-    )?;
+    tell(tx, Some(earlier), &next, Told { kind, payload, before: Some(&before), after: &after })?;
     Ok(next)
 }
 

@@ -6,6 +6,7 @@ pub mod changes;
 mod changing;
 pub(crate) mod find;
 pub mod history;
+pub(crate) mod identity;
 pub mod model;
 pub mod notes;
 pub mod routes;

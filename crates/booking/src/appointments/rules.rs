@@ -135,6 +135,23 @@ pub fn check(
         .with("allowed", paths))
 }
 
+/// The refusal for what is asked about the person of an appointment whose person has been taken out.
+pub fn anonymised(appointment: &Appointment) -> Problem {
+    Problem::new(&INVALID_TRANSITION)
+        .detail("who it was for has been taken out")
+        .with("current_state", appointment.state.as_str())
+        .with("allowed", Vec::<&str>::new())
+}
+
+/// An actor in whose place nobody stands: who worked here keeps their own, a citizen's becomes this pseudonym. Of which
+/// kind they were stays, since it is counted.
+pub fn without_person(actor: &str, nobody: &str) -> String {
+    match actor.split_once(':') {
+        Some(("citizen", _)) => format!("citizen:{nobody}"),
+        _ => actor.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -228,5 +245,17 @@ mod tests {
         assert_eq!(refused(arrived, Transition::Rescheduling, person), told("checked_in", &[]));
         let all = ["service-start", "completion", "reinstatement"];
         assert_eq!(refused(arrived, Transition::Rescheduling, |_| true), told("checked_in", &all));
+    }
+
+    #[test]
+    fn only_citizens_lose_their_pseudonym() {
+        for (actor, expected) in [
+            ("citizen:0f0f", "citizen:none"),
+            ("staff:0198", "staff:0198"),
+            ("anonymous", "anonymous"),
+            ("integration:K1", "integration:K1"),
+        ] {
+            assert_eq!(without_person(actor, "none"), expected);
+        }
     }
 }

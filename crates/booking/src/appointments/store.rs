@@ -176,6 +176,7 @@ pub fn save(tx: &mut Tx<'_>, appointment: &Appointment) -> storage::Result<bool>
         a::persons.eq(appointment.persons),
         a::person_key.eq(&appointment.person_key),
         a::owner.eq(&appointment.owner),
+        a::manage_token_hash.eq(&appointment.manage_token_hash),
         a::state.eq(appointment.state),
         a::cancelled_by.eq(&appointment.cancelled_by),
         a::version.eq(appointment.version),

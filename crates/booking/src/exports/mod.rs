@@ -4,3 +4,5 @@ pub mod model;
 pub mod routes;
 mod rules;
 mod store;
+
+pub(crate) use store::told;

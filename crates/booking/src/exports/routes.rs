@@ -15,6 +15,7 @@ use platform::{
     },
     audit::{self, Change},
     http::{Answer, Language, Params, ProblemBody, bad_query, sane_date},
+    privacy::access_log::{self, AccessAction, Looked},
 };
 use serde_json::json;
 use storage::Db;
@@ -81,6 +82,9 @@ async fn export(caller: &Caller, lang: Lang, query: CsvQuery, format: Format, db
     let particulars = json!({ "format": ending, "personal": personal, "filter": filter });
     db.write(caller, move |tx| {
         let id = tx.new_id::<Filter>();
+        if personal {
+            access_log::record(tx, Looked::around(AccessAction::Taken))?;
+        }
         audit::record(
             tx,
             Change {

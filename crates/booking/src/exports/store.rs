@@ -62,7 +62,7 @@ pub(super) fn after(
 }
 
 /// Appointments as an export tells them.
-pub(super) fn told(
+pub(crate) fn told(
     tx: &mut Tx<'_>,
     appointments: Vec<Appointment>,
     lang: Lang,

@@ -16,6 +16,7 @@ use platform::{
         paging,
     },
     idempotency::{self, InFlight},
+    tenants::Tenant,
 };
 use storage::{Db, DbError, Tx};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -59,7 +60,7 @@ async fn show_appointment_calendar_file(
     let text = db
         .read(&caller, move |tx| {
             let appointment = find_for(tx, &who, id.0, policy::Wish::Read, None)?;
-            file(tx, &who, lang.0, appointment)
+            file(tx, &who.tenant, lang.0, appointment)
         })
         .await?;
     Ok(calendar_file("appuntamento.ics").body(text))
@@ -84,22 +85,21 @@ async fn look_up_appointment_calendar_file(
     let text = db
         .read(&caller, move |tx| {
             let appointment = find_by_code(tx, &lookup)?;
-            file(tx, &who, lang.0, appointment)
+            file(tx, &who.tenant, lang.0, appointment)
         })
         .await?;
     Ok(calendar_file("appuntamento.ics").body(text))
 }
 
 /// A file of one appointment.
-fn file(tx: &mut Tx<'_>, caller: &Caller, lang: Lang, appointment: Appointment) -> storage::Result<String> {
-    let name = caller.tenant.name.clone();
-    Ok(ics::calendar(&name, &entries(tx, caller, lang, vec![appointment])?))
+pub(crate) fn file(tx: &mut Tx<'_>, tenant: &Tenant, lang: Lang, appointment: Appointment) -> storage::Result<String> {
+    Ok(ics::calendar(&tenant.name, &entries(tx, tenant, lang, vec![appointment])?))
 }
 
 /// What calendar programs are told: what for, where, when and the code; never who.
 fn entries(
     tx: &mut Tx<'_>,
-    caller: &Caller,
+    tenant: &Tenant,
     lang: Lang,
     appointments: Vec<Appointment>,
 ) -> storage::Result<Vec<Entry>> {
@@ -127,7 +127,7 @@ fn entries(
             description.push_str(&line);
         }
         Ok(Entry {
-            uid: format!("{}@{}.sportello", appointment.id, caller.tenant.slug),
+            uid: format!("{}@{}.sportello", appointment.id, tenant.slug),
             changed_at: appointment.updated_at,
             sequence: appointment.version.saturating_sub(1),
             starts_at: appointment.starts_at,
@@ -269,7 +269,7 @@ async fn show_calendar_feed(caller: Caller, lang: Language, request: HttpRequest
             let now = tx.now();
             let (from, until) = (now.saturating_sub(BACK).unwrap_or(now), now.saturating_add(AHEAD).unwrap_or(now));
             let rows = store::appointments_around(tx, calendar.id, from..until, MOST)?;
-            let entries = entries(tx, &who, lang.0, rows)?;
+            let entries = entries(tx, &who.tenant, lang.0, rows)?;
             Ok(ics::calendar(calendar.name.text(lang.0), &entries))
         })
         .await?;

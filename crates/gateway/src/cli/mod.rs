@@ -5,6 +5,7 @@ mod backup;
 mod doctor;
 mod event;
 mod key;
+mod privacy;
 mod tenant;
 mod user;
 
@@ -95,6 +96,11 @@ enum Command {
     Event {
         #[command(subcommand)]
         command: event::EventCommand,
+    },
+    /// What is held about people: told, put right, and for how long it is kept.
+    Privacy {
+        #[command(subcommand)]
+        command: privacy::PrivacyCommand,
     },
     /// Copy the SQLite database to a file while it is in use.
     Backup {
@@ -196,6 +202,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             let db = quietly_open(&flags, command.needs()).await?;
             return event::run(&db, command).await;
         }
+        Command::Privacy { command } => privacy::run(&flags, command).await?,
         Command::Backup { to } => backup::backup(&Config::load(&flags)?, &to)?,
         Command::Restore { from } => backup::restore(&Config::load(&flags)?, &from)?,
         Command::Doctor { json } => return Ok(doctor::run(&flags, json).await),

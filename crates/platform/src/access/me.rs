@@ -77,7 +77,7 @@ pub struct Me {
 }
 
 /// A Comune.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct TenantReference {
     /// The first segment of its paths.
     #[schema(max_length = 63)]

@@ -165,6 +165,22 @@ pub fn administration(caller: &Caller) -> Result<(), Problem> {
     }
 }
 
+/// Whether a caller answers what people ask about the data that is held of them: everything of one person, from every
+/// office.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for others than admins and the managers of
+/// the URP.
+pub fn personal_data(caller: &Caller) -> Result<(), Problem> {
+    match &caller.kind {
+        CallerKind::Staff(member) if member.role == StaffRole::Manager && member.central => Ok(()),
+        CallerKind::Staff(member) if member.role != StaffRole::Admin => {
+            Err(forbidden("this is for admins and for managers of the central office"))
+        }
+        _ => administration(caller),
+    }
+}
+
 /// Whether a caller administers offices, places, services and calendars of the Comune.
 ///
 /// # Errors
@@ -319,6 +335,20 @@ mod tests {
             assert!(!appointments(&operator, wish).contains(&Object { office: office(2), ..here }), "{wish:?}");
             assert_eq!(appointments(&caller(CallerKind::Anonymous), wish), Rows::None, "{wish:?}");
         }
+    }
+
+    #[test]
+    fn all_there_is_about_a_person_is_for_admins_and_for_managers_of_the_urp() {
+        for (role, central, may) in [
+            (StaffRole::Admin, false, true),
+            (StaffRole::Manager, true, true),
+            (StaffRole::Manager, false, false),
+            (StaffRole::Operator, true, false),
+            (StaffRole::Operator, false, false),
+        ] {
+            assert_eq!(personal_data(&staff(role, central)).is_ok(), may, "{role:?} {central}");
+        }
+        assert_eq!(personal_data(&caller(CallerKind::Anonymous)).unwrap_err().kind.slug, "unauthenticated");
     }
 
     #[test]

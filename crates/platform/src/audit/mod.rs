@@ -13,4 +13,4 @@ pub mod routes;
 mod store;
 
 pub use model::{Anchor, Change, Entry, EntryId, Fault, LANES};
-pub use store::{anchor, record, verify};
+pub use store::{anchor, by_actor, record, verify};

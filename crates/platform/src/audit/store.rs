@@ -127,6 +127,16 @@ pub(super) fn list(tx: &mut Tx<'_>, sought: &Sought, page: &PageRequest<EntryId>
     Ok(query.order(e::id).limit(page.fetch()).load(tx.conn())?)
 }
 
+/// Everything that somebody did, the first thing first.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_actor(tx: &mut Tx<'_>, actor: &str) -> storage::Result<Vec<Entry>> {
+    use audit_entries as e;
+    let theirs = e::table.filter(e::tenant_id.eq(Key(tx.tenant()))).filter(e::actor.eq(actor));
+    Ok(theirs.order(e::id).select(Entry::as_select()).load(tx.conn())?)
+}
+
 /// Entries read at a time.
 const CHUNK: i64 = 1000;
 

@@ -14,8 +14,8 @@ both_databases!(every_operation_that_changes_something_leaves_an_entry);
 const READERS: &[(&str, &str)] = &[
     ("look_up_appointment", "code and manage token travel in the body"),
     ("look_up_appointment_calendar_file", "code and manage token travel in the body"),
-    ("search_appointments", "what identifies a person travels in the body"),
     ("preview_conflicts", "asks about hours that nobody has set yet"),
+    ("preview_retention", "counts what is due, which in the sample is nothing"),
 ];
 
 async fn every_operation_that_changes_something_leaves_an_entry(server: Server) {

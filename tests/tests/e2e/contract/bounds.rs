@@ -24,6 +24,7 @@ const OF_CONTENT: &[&str] = &[
     "taken",
     "incomplete",
     "not-a-multiple",
+    "not-for-this-kind",
     "not-after",
     "too-many",
     // Signs and short words say nothing that could be looked for.
@@ -35,6 +36,7 @@ const OF_CONTENT: &[&str] = &[
 const CHECKED_FURTHER: &[(&str, &str)] = &[
     ("/applicant/tax_code", "its last character confirms the others"),
     ("/tax_code", "its last character confirms the others"),
+    ("/person/tax_code", "its last character confirms the others"),
 ];
 
 /// Whether the answer is as it should be for a value that the contract calls good or bad.

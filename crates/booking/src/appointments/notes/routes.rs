@@ -26,8 +26,8 @@ use super::{
 
 /// Notes of the office
 ///
-/// What staff wrote about an appointment for each other, in the order it was written. Never shown to citizens,
-/// devices or other systems.
+/// What staff wrote about an appointment for each other, in the order it was written. Not shown to citizens,
+/// devices or other systems here; what a person asks to have of their data holds them.
 #[utoipa::path(tag = "appointments",
     params(("appointment_id" = AppointmentId, Path, description = "The appointment"), PageQuery), responses(
     (status = 200, description = "A page of notes", body = Page<NoteView>),

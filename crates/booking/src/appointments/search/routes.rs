@@ -6,6 +6,10 @@ use kernel::{Cursor, Page, PageRequest, Problem, PublicCode, civil};
 use platform::{
     access::{Caller, CallerKind, policy},
     http::{Answer, Body, Language, Params, ProblemBody, Reply, bad_query, paging, sane_date},
+    privacy::{
+        self, Person,
+        access_log::{self, AccessAction, Looked},
+    },
     problems::{FORBIDDEN, INVALID_BODY},
 };
 use storage::{Db, Tx};
@@ -86,7 +90,8 @@ fn filter(query: &AppointmentQuery, now: Timestamp) -> Result<Filter, Problem> {
 ///
 /// For staff and systems with the scope: those of a person, by name, codice fiscale or e-mail address, past
 /// ones too, in the order of names and of booking; those of one person in the order of booking. A page may hold fewer items than asked for and still have a
-/// `next`; the last one has none.
+/// `next`; the last one has none. The access log keeps who looked, and for whose codice fiscale as a pseudonym; the words
+/// that were looked for it does not keep.
 #[utoipa::path(tag = "appointments", request_body = AppointmentSearch, responses(
     (status = 200, description = "A page of appointments", body = Page<AppointmentView>),
     (status = 401, description = "`unauthenticated`", body = ProblemBody, content_type = "application/problem+json"),
@@ -112,6 +117,18 @@ async fn search_appointments(caller: Caller, lang: Language, body: Body<Appointm
     let unknown = || Problem::new(&INVALID_BODY).field("/after", "unknown-cursor", "not a `next` of this search");
     let seen = search.after.as_deref().map(|text| seen(&caller, text).ok_or_else(unknown)).transpose()?;
     let limit = search.limit.unwrap_or(kernel::page::DEFAULT_LIMIT);
+    // That somebody looked is written down before they see anything; further pages are of the same search.
+    if seen.is_none() {
+        let key = match &whom {
+            Whom::TaxCode(tax_code) => Some(Person::of_tax_code(privacy::Place::of(&caller), tax_code).key),
+            Whom::Named(_) | Whom::Email(_) => None,
+        };
+        let write = move |tx: &mut Tx<'_>| {
+            let looked = Looked { person_key: key.as_deref(), ..Looked::around(AccessAction::Searched) };
+            access_log::record(tx, looked)
+        };
+        db.write(&caller, write).await?;
+    }
     let who = caller.clone();
     let page = db
         .read(&caller, move |tx| {

@@ -1,0 +1,143 @@
+//! Queries over the access log.
+
+use diesel::prelude::*;
+use jiff::Timestamp;
+use kernel::PageRequest;
+use serde_json::json;
+use storage::{
+    MultiBackend, Tx,
+    types::{At, Key},
+};
+
+use super::model::{AccessAction, AccessEntry, AccessEntryId, Looked};
+use crate::{
+    audit::{self, Change},
+    privacy::RecordId,
+    schema::data_access_entries as e,
+};
+
+/// Writes down that somebody looked. Call it last in a transaction: it ends with an entry in the audit.
+///
+/// # Errors
+/// When the database fails.
+pub fn record(tx: &mut Tx<'_>, looked: Looked<'_>) -> storage::Result<()> {
+    let Looked { action, person_key, record, reference } = looked;
+    let id: AccessEntryId = tx.new_id();
+    diesel::insert_into(e::table)
+        .values((
+            e::tenant_id.eq(Key(tx.tenant())),
+            e::id.eq(Key(id)),
+            e::occurred_at.eq(At(tx.now())),
+            e::actor.eq(tx.actor().as_str().to_owned()),
+            e::action.eq(action),
+            e::person_key.eq(person_key),
+            e::record_kind.eq(record.map(|(kind, _)| kind)),
+            e::record_id.eq(record.map(|(_, id)| Key(id))),
+            e::reference.eq(reference),
+        ))
+        .execute(tx.conn())?;
+    let after = json!([action, person_key, record.map(|(_, id)| id), reference]);
+    let change = Change {
+        action: action.as_str(),
+        subject_kind: "data_access_entry",
+        subject: id,
+        before: None,
+        after: Some(&after),
+    };
+    audit::record(tx, change)
+}
+
+/// Which entries are looked for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sought {
+    pub(super) actor: Option<String>,
+    pub(super) person_key: Option<String>,
+    pub(super) action: Option<AccessAction>,
+    /// From this instant on.
+    pub(super) from: Option<Timestamp>,
+    /// Before this instant.
+    pub(super) to: Option<Timestamp>,
+}
+
+/// A page of the entries, by id and so by time.
+///
+/// # Errors
+/// When the database fails.
+pub(super) fn list(
+    tx: &mut Tx<'_>,
+    sought: &Sought,
+    page: &PageRequest<AccessEntryId>,
+) -> storage::Result<Vec<AccessEntry>> {
+    let mut query = e::table
+        .filter(e::tenant_id.eq(Key(tx.tenant())))
+        .select(AccessEntry::as_select())
+        .into_boxed::<MultiBackend>();
+    if let Some(after) = page.after {
+        query = query.filter(e::id.gt(Key(after)));
+    }
+    if let Some(actor) = &sought.actor {
+        query = query.filter(e::actor.eq(actor));
+    }
+    if let Some(person_key) = &sought.person_key {
+        query = query.filter(e::person_key.eq(person_key));
+    }
+    if let Some(action) = sought.action {
+        query = query.filter(e::action.eq(action));
+    }
+    if let Some(from) = sought.from {
+        query = query.filter(e::occurred_at.ge(At(from)));
+    }
+    if let Some(to) = sought.to {
+        query = query.filter(e::occurred_at.lt(At(to)));
+    }
+    Ok(query.order(e::id).limit(page.fetch()).load(tx.conn())?)
+}
+
+/// Those about one person, the first thing first.
+///
+/// # Errors
+/// When the database fails.
+pub fn about(tx: &mut Tx<'_>, person_key: &str) -> storage::Result<Vec<AccessEntry>> {
+    let theirs = e::table.filter(e::tenant_id.eq(Key(tx.tenant()))).filter(e::person_key.eq(person_key));
+    Ok(theirs.order(e::id).select(AccessEntry::as_select()).load(tx.conn())?)
+}
+
+/// Entries from before an instant, by time and id.
+///
+/// # Errors
+/// When the database fails.
+pub fn before(
+    tx: &mut Tx<'_>,
+    before: Timestamp,
+    after: Option<(Timestamp, RecordId)>,
+    limit: i64,
+) -> storage::Result<Vec<AccessEntry>> {
+    let mut query = e::table
+        .filter(e::tenant_id.eq(Key(tx.tenant())))
+        .filter(e::occurred_at.lt(At(before)))
+        .select(AccessEntry::as_select())
+        .into_boxed::<MultiBackend>();
+    if let Some((at, id)) = after {
+        query = query.filter(e::occurred_at.ge(At(at))).filter(e::occurred_at.gt(At(at)).or(e::id.gt(Key(id))));
+    }
+    Ok(query.order((e::occurred_at, e::id)).limit(limit).load(tx.conn())?)
+}
+
+/// Whether there is such an entry.
+///
+/// # Errors
+/// When the database fails.
+pub fn exists(tx: &mut Tx<'_>, id: RecordId) -> storage::Result<bool> {
+    let mine = e::table.filter(e::tenant_id.eq(Key(tx.tenant()))).filter(e::id.eq(Key(id)));
+    Ok(mine.count().get_result::<i64>(tx.conn())? > 0)
+}
+
+/// Takes out entries that have been kept for their time. Answers how many there were.
+///
+/// # Errors
+/// When the database fails.
+pub fn delete(tx: &mut Tx<'_>, ids: &[RecordId]) -> storage::Result<usize> {
+    let keys: Vec<_> = ids.iter().copied().map(Key).collect();
+    let mine = e::table.filter(e::tenant_id.eq(Key(tx.tenant()))).filter(e::id.eq_any(keys));
+    Ok(diesel::delete(mine).execute(tx.conn())?)
+}
