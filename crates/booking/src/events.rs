@@ -127,6 +127,8 @@ pub const TYPES: &[EventType] = types![
     "appointment.completed", "appointment", "The appointment took place.", data_of::<AppointmentData>;
     "appointment.no_show", "appointment", "The person did not come.", data_of::<AppointmentData>;
     "appointment.reinstated", "appointment", "An appointment that was marked as missed stands again.", data_of::<AppointmentData>;
+    "appointment.rectified", "appointment", "What is held of the person was put right (GDPR, article 16).", data_of::<AppointmentData>;
+    "appointment.anonymised", "appointment", "Who came is no longer held.", data_of::<AppointmentData>;
     "appointment_note.created", "appointment_note", "The office noted something about an appointment.", data_of::<NoteData>;
     "appointment_service.created", "appointment_service", "A service was added.", administered::<NewAppointmentService>;
     "appointment_service.updated", "appointment_service", "A service was changed.", administered::<NewAppointmentService>;

@@ -7,7 +7,10 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
-use crate::directory::{NewOffice, NewPlace};
+use crate::{
+    directory::{NewOffice, NewPlace},
+    privacy::retention::model::NewRetentionRule,
+};
 
 /// A kind of event.
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +128,18 @@ struct WebhookData {
     disabled_because: Option<crate::webhooks::model::DisabledBecause>,
 }
 
+/// Of what is kept although a rule would not keep it. About whom, and why, is not told.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what is told of a legal hold")]
+struct LegalHoldData {
+    /// Identifier.
+    id: crate::privacy::holds::model::LegalHoldId,
+    /// What kind of record is held; absent where it is a person.
+    record_kind: Option<crate::privacy::RecordKind>,
+    /// Which one.
+    record_id: Option<crate::privacy::RecordId>,
+}
+
 macro_rules! types {
     ($($kind:literal, $subject:literal, $about:literal, $data:expr;)+) => {
         [ $( EventType { kind: $kind, subject: $subject, about: $about, data: $data } ),+ ]
@@ -132,13 +147,18 @@ macro_rules! types {
 }
 
 /// What happens to what the platform itself keeps.
-pub const PLATFORM: [EventType; 12] = types![
+pub const PLATFORM: [EventType; 17] = types![
     "place.created", "place", "A place was added.", administered::<NewPlace>;
     "place.updated", "place", "A place was changed.", administered::<NewPlace>;
     "place.deleted", "place", "A place was taken away; told as it was.", administered::<NewPlace>;
     "office.created", "office", "An office was added.", administered::<NewOffice>;
     "office.updated", "office", "An office was changed.", administered::<NewOffice>;
     "office.deleted", "office", "An office was taken away; told as it was.", administered::<NewOffice>;
+    "retention_rule.created", "retention_rule", "A rule of retention was made.", administered::<NewRetentionRule>;
+    "retention_rule.updated", "retention_rule", "A rule of retention was changed.", administered::<NewRetentionRule>;
+    "retention_rule.deleted", "retention_rule", "A rule of retention was taken out; told as it was.", administered::<NewRetentionRule>;
+    "legal_hold.laid", "legal_hold", "Something is kept until the hold is lifted.", data_of::<LegalHoldData>;
+    "legal_hold.lifted", "legal_hold", "A hold was lifted.", data_of::<LegalHoldData>;
     "webhook.created", "webhook", "A webhook was made.", data_of::<WebhookData>;
     "webhook.updated", "webhook", "A webhook was changed.", data_of::<WebhookData>;
     "webhook.deleted", "webhook", "A webhook was taken away; told as it was.", data_of::<WebhookData>;

@@ -111,7 +111,7 @@ pub fn first_position(tx: &mut Tx<'_>) -> storage::Result<Option<i64>> {
 }
 
 /// What those who read about their offices alone are told nothing of, although it is about no office.
-pub const ADMINS_ALONE: &str = "webhook";
+pub const ADMINS_ALONE: [&str; 3] = ["legal_hold", "retention_rule", "webhook"];
 
 /// Which events somebody reads.
 #[derive(Debug, Clone, Default)]
@@ -145,7 +145,7 @@ pub fn after(tx: &mut Tx<'_>, sought: &Sought, position: i64, limit: i64) -> sto
             true => query.filter(e::office_id.is_null().or(e::office_id.eq_any(offices))),
             false => query.filter(e::office_id.eq_any(offices)),
         };
-        query = query.filter(e::subject_kind.ne(ADMINS_ALONE));
+        query = query.filter(e::subject_kind.ne_all(ADMINS_ALONE));
     }
     Ok(query.order(e::position).limit(limit).select(StoredEvent::as_select()).load(tx.conn())?)
 }

@@ -1,6 +1,7 @@
 //! Every operation that changes something leaves an entry in the audit, and the record is whole afterwards.
 
-use diesel::{QueryableByName, RunQueryDsl, sql_query};
+use diesel::{prelude::*, sql_query};
+use platform::{outbox::StoredEvent, schema::outbox_events};
 use reqwest::Method;
 use storage::types::{Key, Uid};
 use tests::{Server, both_databases, server::sportello};
@@ -42,6 +43,7 @@ async fn every_operation_that_changes_something_leaves_an_entry(server: Server) 
             (true, n) => wrong.push(format!("{operation} writes nothing, and left {n} entries")),
         }
     }
+    wrong.extend(undescribed(&stage.desk.world).await);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(changes > 25, "{changes} changes: are the samples all there?");
     for (reader, _why) in READERS {
@@ -54,6 +56,27 @@ async fn every_operation_that_changes_something_leaves_an_entry(server: Server) 
     assert!(verified.status.success(), "{verified:?}");
     let comune = format!("{}: ", server.credentials().tenant);
     assert!(said.lines().any(|line| line.starts_with(&comune) && line.ends_with("entries, 0 faults")), "{said}");
+}
+
+/// What was told that is not as its type says.
+async fn undescribed(world: &World) -> Vec<String> {
+    let types = gateway::openapi::event_types();
+    let told: Vec<StoredEvent> = world
+        .read(|tx| {
+            let ours = outbox_events::table.filter(outbox_events::tenant_id.eq(Key(tx.tenant())));
+            Ok(ours.select(StoredEvent::as_select()).load(tx.conn())?)
+        })
+        .await;
+    let mut wrong = Vec::new();
+    for StoredEvent { kind, subject_kind, payload, .. } in told {
+        let Some(of) = types.0.iter().find(|of| of.kind == kind && of.subject == subject_kind) else {
+            wrong.push(format!("{kind} of {subject_kind} is no type of event"));
+            continue;
+        };
+        let schema = jsonschema::validator_for(&(of.data)()).unwrap();
+        wrong.extend(schema.iter_errors(&payload.0).map(|error| format!("{kind}: {error}: {}", payload.0)));
+    }
+    wrong
 }
 
 #[derive(QueryableByName)]
