@@ -3,6 +3,7 @@
 //! * [`privacy`]: what is held about the people who come
 //! * [`services`]: what one can come for; [`calendars`]: when a counter is open and what is free
 //! * [`blocks`]: time kept free of visitors; [`holds`]: a time kept for a few minutes; [`appointments`]: a time booked; [`offers`]: what both start from
+//! * [`messages`]: what people are told about their appointments
 //!
 //! A time cannot be booked twice: every claim is rows of `occupancy`, one per counter and tick, whose
 //! primary key says no. Every state that is not terminal occupies; an expired hold counts for nothing,
@@ -15,6 +16,7 @@ pub mod events;
 pub mod exports;
 pub mod feeds;
 pub mod holds;
+pub mod messages;
 pub mod offers;
 pub mod privacy;
 pub mod problems;
@@ -41,6 +43,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     feeds::routes::routes(cfg);
     exports::routes::routes(cfg);
     statistics::routes::routes(cfg);
+    messages::routes::routes(cfg);
 }
 
 /// Tidies what has expired in one Comune. Nothing depends on it having run.

@@ -180,6 +180,7 @@ diesel::table! {
         family_key -> Text,
         given_key -> Text,
         email_key -> Text,
+        language -> Nullable<Text>,
     }
 }
 

@@ -2,14 +2,19 @@
 //! A call is made with a time limit and a size limit, and never inside a database transaction.
 //!
 //! * [`HttpKeySource`]: public keys of identity providers
+//! * [`SmtpMailer`]: e-mail; [`AppIo`]: messages of App IO
 //! * [`TraceSender`]: traces to an OpenTelemetry collector
 //! * [`HttpWebhookSender`]: events to webhooks
 
+pub mod app_io;
 pub mod jwks;
+pub mod smtp;
 mod traces;
 mod webhooks;
 
+pub use app_io::AppIo;
 pub use jwks::HttpKeySource;
+pub use smtp::SmtpMailer;
 pub use traces::TraceSender;
 pub use webhooks::HttpWebhookSender;
 

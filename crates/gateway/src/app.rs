@@ -17,6 +17,7 @@ use platform::{
     http::MaxBody,
     idempotency::InFlight,
     privacy::Holdings,
+    messages::Composers,
     webhooks::routes::MostWebhooks,
 };
 use storage::Db;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     pub(crate) booking: BookingSettings,
     pub(crate) availabilities: Availabilities,
+    pub(crate) composers: Composers,
     pub(crate) max_body: usize,
     pub(crate) in_flight: InFlight,
     pub(crate) holdings: Holdings,
@@ -75,6 +77,7 @@ pub(crate) fn build(
         .app_data(Data::new(shared.access.clone()))
         .app_data(Data::new(shared.booking))
         .app_data(Data::new(shared.availabilities.clone()))
+        .app_data(Data::new(shared.composers.clone()))
         .app_data(Data::new(shared.in_flight.clone()))
         .app_data(Data::new(shared.holdings.clone()))
         .app_data(Data::new(MaxBody(shared.max_body)))

@@ -2,6 +2,7 @@
 
 mod events;
 mod limits;
+mod messages;
 mod watching;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -21,6 +22,7 @@ use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
 pub use events::EventsConfig;
 pub use limits::{ForwardedHeader, LimitsConfig, Network};
+pub use messages::MessagesConfig;
 pub use watching::{MetricsConfig, TelemetryConfig};
 
 /// The settings of the server.
@@ -45,6 +47,8 @@ pub struct Config {
     pub booking: BookingConfig,
     /// Events, and how they leave.
     pub events: EventsConfig,
+    /// How people are written to.
+    pub messages: MessagesConfig,
 }
 
 /// How the server listens.
@@ -244,6 +248,14 @@ pub enum ConfigError {
         /// Why.
         source: SecretError,
     },
+    /// The mail server or App IO.
+    #[error("messages.{setting}: {reason}")]
+    Messages {
+        /// Which setting.
+        setting: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A provider without keys, or with two places for them.
     #[error("identity.providers `{0}`: give jwks_url or jwks_file, and one of them only")]
     Keys(String),
@@ -324,6 +336,8 @@ impl Config {
             ("events.stream_seconds", self.events.stream_seconds),
             ("events.webhook_timeout_seconds", self.events.webhook_timeout_seconds),
             ("events.webhook_concurrency", u64::from(self.events.webhook_concurrency)),
+            ("messages.poll_seconds", u64::from(self.messages.poll_seconds)),
+            ("messages.lease_seconds", u64::from(self.messages.lease_seconds)),
         ];
         numbers.iter().find(|(_, number)| *number == 0).map_or(Ok(()), |(name, _)| Err(ConfigError::Zero(name)))
     }

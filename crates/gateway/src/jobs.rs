@@ -1,7 +1,8 @@
-//! What goes on beside the requests: publishing and delivering events, the daily run of the rules of retention, and
-//! tidying, on whose having run nothing depends.
+//! What goes on beside the requests: publishing and delivering events, sending messages, the daily run of the rules of
+//! retention, and tidying, on whose having run nothing depends.
 
 mod delivering;
+pub(crate) mod messages;
 mod publishing;
 
 use std::{sync::Arc, time::Duration};

@@ -3,13 +3,15 @@
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use actix_web::{HttpServer, web::Data};
-use booking::{BookingSettings, calendars::Availabilities};
+use booking::{BookingSettings, calendars::Availabilities, messages::AppointmentComposer};
 use connectors::HttpKeySource;
+use jiff::SignedDuration;
 use kernel::{Clock, SystemClock};
 use platform::{
     access::{Access, DeploymentSecret, tokens::TokenVerifier},
     events::{Live, routes::StreamHabits},
     idempotency::InFlight,
+    messages::Composers,
     outbox::Reaction,
     tenants::{self, TenantDirectory},
     webhooks::routes::MostWebhooks,
@@ -19,7 +21,8 @@ use storage::{Db, Seal, Target, conn::TargetError, migrate};
 use crate::{
     app::{self, Shared},
     config::{Config, ConfigError},
-    holdings, jobs,
+    holdings,
+    jobs::{self, messages::Sender},
     metrics::{self, Readers},
     middleware::limits::Limits,
     openapi,
@@ -136,7 +139,7 @@ fn existing(config: &Config, may_migrate: bool) -> Result<Target, StartError> {
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What the domains do upon events.
-pub(crate) const REACTIONS: &[Reaction] = &[];
+pub(crate) const REACTIONS: &[Reaction] = &[booking::messages::react];
 
 /// Serves until SIGTERM, then finishes what is in flight; SIGINT (Ctrl-C) does not wait for it. `announce` hears the address
 /// once connections are accepted.
@@ -159,6 +162,16 @@ pub async fn serve(
     let working = jobs::Work::new(config, &db, &secret, &live)?;
     let limits = Arc::new(Limits::new(config));
     let exporter = metrics::start();
+    let composers = Composers::new(vec![Box::new(AppointmentComposer)]);
+    let sender = Sender {
+        db: db.clone(),
+        composers: composers.clone(),
+        secret: Arc::clone(&secret),
+        mailer: config.messages.mailer()?,
+        app_io: config.messages.app_io()?,
+        every: Duration::from_secs(u64::from(config.messages.poll_seconds)),
+        lease: SignedDuration::from_secs(i64::from(config.messages.lease_seconds)),
+    };
     let shared = Shared {
         metrics: Readers::new(config, exporter.clone()),
         limits: Arc::clone(&limits),
@@ -170,6 +183,7 @@ pub async fn serve(
         },
         booking: BookingSettings { hold_minutes: i64::from(config.booking.hold_minutes) },
         availabilities: Availabilities::default(),
+        composers,
         max_body: config.server.max_body_bytes,
         in_flight: InFlight::default(),
         event_types: Data::new(openapi::event_types()),
@@ -192,12 +206,20 @@ pub async fn serve(
     let address = server.addrs().first().copied().unwrap_or(config.server.listen);
     let running = server.run();
     let working = working.begin(limits, exporter);
+    let (stop, stopping) = tokio::sync::watch::channel(false);
+    let sending = tokio::spawn(jobs::messages::send(sender, stopping));
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
         std::fs::write(path, format!("{address}\n"))?;
     }
     announce(address);
     running.await?;
+    // Messages that were handed over and not settled would be sent again.
+    stop.send_replace(true);
+    let sent = tokio::time::timeout(Duration::from_secs(config.server.shutdown_timeout_seconds), sending).await;
+    if sent.is_err() {
+        tracing::warn!("messages were still being sent");
+    }
     drop(working);
     telemetry::stop().await;
     tracing::info!("stopped");

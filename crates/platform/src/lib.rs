@@ -7,6 +7,7 @@
 //! * [`events`]: how integrators read them; [`webhooks`]: how they are sent them
 //! * [`audit`]: who changed what, chained; [`changes`]: what a change of something administered leaves behind
 //! * [`privacy`]: what people may ask of whoever holds data about them, and how long it is held
+//! * [`messages`]: what people are told, by e-mail and over App IO
 //! * [`http`]: bodies, queries, problems, replies; [`ports`]: the traits behind which the outside is
 
 pub mod access;
@@ -16,6 +17,7 @@ pub mod directory;
 pub mod events;
 pub mod http;
 pub mod idempotency;
+pub mod messages;
 pub mod outbox;
 pub mod ports;
 pub mod privacy;
@@ -37,4 +39,5 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     events::routes::routes(cfg);
     webhooks::routes::routes(cfg);
     privacy::routes(cfg);
+    messages::routes(cfg);
 }

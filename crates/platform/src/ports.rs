@@ -1,9 +1,13 @@
 //! What the platform asks of the outside, as traits: `connectors` implements them over the network,
 //! tests implement them in memory.
 
+mod messages;
+
 use std::fmt;
 
 use futures_util::future::BoxFuture;
+
+pub use messages::{Attachment, Email, IoDenied, IoMessage, IoMessages, IoProfile, MailDenied, Mailer};
 
 /// Where the public keys (JWK Set, RFC 7517) of an identity provider come from.
 pub trait KeySource: fmt::Debug + Send + Sync {

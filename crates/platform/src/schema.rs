@@ -354,6 +354,88 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    messages (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        kind -> Text,
+        subject_kind -> Text,
+        subject_id -> Uid,
+        person -> Text,
+        event_id -> Uid,
+        send_at -> Instant,
+        state -> Text,
+        attempts -> BigInt,
+        next_attempt_at -> Instant,
+        leased_by -> Nullable<Text>,
+        channel -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        language -> Nullable<Text>,
+        sent_at -> Nullable<Instant>,
+        version -> BigInt,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    message_contents (tenant_id, message_id) {
+        tenant_id -> Uid,
+        message_id -> Uid,
+        recipient -> Text,
+        subject -> Text,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    message_preferences (tenant_id, person) {
+        tenant_id -> Uid,
+        person -> Text,
+        reminders -> Text,
+        language -> Nullable<Text>,
+        version -> BigInt,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    message_templates (tenant_id, id) {
+        tenant_id -> Uid,
+        id -> Uid,
+        kind -> Text,
+        language -> Text,
+        subject -> Text,
+        body -> Text,
+        html -> Text,
+        version -> BigInt,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    app_io_connections (tenant_id) {
+        tenant_id -> Uid,
+        concealed -> Text,
+        version -> BigInt,
+        updated_at -> Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(offices, places, staff_members, staff_offices);
 diesel::allow_tables_to_appear_in_same_query!(
     outbox_events,

@@ -60,6 +60,8 @@ migrations![
     "2026-11-25_booking_hours_version",
     "2026-11-28_platform_events",
     "2026-11-28_platform_privacy",
+    "2026-11-28_platform_messages",
+    "2026-11-28_booking_applicant_language",
 ];
 
 /// Why the schema could not be brought up to date.

@@ -176,6 +176,7 @@ async fn book(
             phone: None,
             notes: None,
             cancellation_reason: None,
+            language: None,
         },
         channel: Channel::Anonymous,
         owner: "anonymous".to_owned(),

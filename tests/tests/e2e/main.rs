@@ -24,6 +24,7 @@ mod habits;
 mod idempotency;
 mod ledger;
 mod limits;
+mod messages;
 mod metrics;
 mod mint;
 mod people;

@@ -69,6 +69,7 @@ async fn plant(desk: &Desk, planted: Vec<Planted>) {
                     phone: Some("+39 050 0000001".to_owned()),
                     notes: None,
                     cancellation_reason: None,
+                    language: None,
                 };
                 store::insert(tx, &appointment, &applicant)?;
                 store::save(tx, &Appointment { version: 2, ..appointment })?;

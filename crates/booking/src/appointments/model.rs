@@ -3,7 +3,7 @@
 use diesel::{Queryable, Selectable};
 use jiff::Timestamp;
 use kernel::{Id, PublicCode, TaxCode, civil};
-use platform::{access::policy, directory::OfficeId, http::Link};
+use platform::{access::policy, directory::OfficeId, http::Link, messages::MessageLanguage};
 use serde::{Deserialize, Serialize};
 use storage::TenantId;
 use utoipa::ToSchema;
@@ -125,6 +125,8 @@ pub struct Applicant {
     pub notes: Option<String>,
     /// Why it was called off.
     pub cancellation_reason: Option<String>,
+    /// The language they booked in, where they did it themselves.
+    pub language: Option<MessageLanguage>,
 }
 
 // Personal data and tokens have no business in a log.
@@ -425,7 +427,7 @@ pub struct ApplicantView {
 
 impl From<Applicant> for ApplicantView {
     fn from(applicant: Applicant) -> Self {
-        let Applicant { given_name, family_name, tax_code, email, phone, notes, cancellation_reason: _ } = applicant;
+        let Applicant { given_name, family_name, tax_code, email, phone, notes, .. } = applicant;
         Self { given_name, family_name, tax_code, email, phone, notes }
     }
 }

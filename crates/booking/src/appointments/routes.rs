@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::{get, post, web::Data};
 use jiff::Timestamp;
-use kernel::{Page, civil};
+use kernel::{Lang, Page, civil};
 use platform::{
     access::{Caller, CallerKind, policy},
     directory::routes::PageQuery,
@@ -54,7 +54,7 @@ async fn create_appointment(
     let outcome = idempotency::once(&db, &in_flight, &caller, Some(&key), &digest, move |tx| {
         let offer = offers::find(tx, wish.service_id, wish.calendar_id)?;
         let way = policy::booking(&who, offer.calendar.office_id, offer.service.anonymous_allowed)?;
-        let booked = changes::book(tx, &offer, &order(&who, way, &new, wish), &who.tenant.holidays())?;
+        let booked = changes::book(tx, &offer, &order(&who, way, &new, wish, lang.0), &who.tenant.holidays())?;
         let location = format!("/{}/v1/appointments/{}", who.tenant.slug, booked.appointment.id);
         let reader = Reader { caller: &who, lang: lang.0, holds_token: booked.manage_token.is_some() };
         let etag = views::etag(&booked.appointment, lang.0);
@@ -67,14 +67,16 @@ async fn create_appointment(
 }
 
 /// Who books what, from what the caller is and what they wrote.
-fn order(caller: &Caller, way: policy::Booking, new: &NewAppointment, wish: Wish) -> Order {
-    let applicant = applicant(caller, new);
+fn order(caller: &Caller, way: policy::Booking, new: &NewAppointment, wish: Wish, lang: Lang) -> Order {
+    let mut applicant = applicant(caller, new);
     let channel = match way {
         policy::Booking::Anonymous => Channel::Anonymous,
         policy::Booking::Own => Channel::Citizen,
         policy::Booking::OnBehalf => Channel::Counter,
         policy::Booking::Integration => Channel::Integration,
     };
+    // On behalf of somebody, the language is that of whoever is at the keyboard.
+    applicant.language = (!channel.is_on_behalf()).then(|| lang.into());
     let person = changes::person_of(caller, channel, &applicant);
     // What an office books for a person whose tax code it has seen is that person's own.
     let owner = if channel.is_on_behalf() { person.actor() } else { caller.actor().clone() };
@@ -105,6 +107,7 @@ fn applicant(caller: &Caller, new: &NewAppointment) -> Applicant {
         phone: phone.as_ref().map(trimmed),
         notes: new.notes.as_ref().map(trimmed),
         cancellation_reason: None,
+        language: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use jiff::Timestamp;
 use kernel::{PageRequest, TaxCode};
+use platform::messages::MessageLanguage;
 use storage::{
     MultiBackend, Tx, fixed,
     types::{At, Key, Uid},
@@ -59,6 +60,7 @@ pub fn insert(tx: &mut Tx<'_>, appointment: &Appointment, applicant: &Applicant)
             p::family_key.eq(keys.family),
             p::given_key.eq(keys.given),
             p::email_key.eq(keys.email),
+            p::language.eq(applicant.language),
         ))
         .execute(tx.conn())?;
     Ok(())
@@ -101,14 +103,32 @@ pub fn by_code(tx: &mut Tx<'_>, code: &str) -> storage::Result<Option<Appointmen
 /// When the database fails.
 pub fn applicant(tx: &mut Tx<'_>, id: AppointmentId) -> storage::Result<Option<Applicant>> {
     use appointment_applicants as p;
-    type Row = (String, String, Option<String>, String, Option<String>, Option<String>, Option<String>);
+    type Row = (
+        String,
+        String,
+        Option<String>,
+        String,
+        Option<String>,
+        Option<String>,
+        Option<String>,
+        Option<MessageLanguage>,
+    );
     let row: Option<Row> = p::table
         .filter(p::tenant_id.eq(Key(tx.tenant())))
         .filter(p::appointment_id.eq(Key(id)))
-        .select((p::given_name, p::family_name, p::tax_code, p::email, p::phone, p::notes, p::cancellation_reason))
+        .select((
+            p::given_name,
+            p::family_name,
+            p::tax_code,
+            p::email,
+            p::phone,
+            p::notes,
+            p::cancellation_reason,
+            p::language,
+        ))
         .first(tx.conn())
         .optional()?;
-    Ok(row.map(|(given_name, family_name, tax_code, email, phone, notes, cancellation_reason)| Applicant {
+    Ok(row.map(|(given_name, family_name, tax_code, email, phone, notes, cancellation_reason, language)| Applicant {
         given_name,
         family_name,
         tax_code: tax_code.and_then(|code| TaxCode::parse(&code).ok()),
@@ -116,6 +136,7 @@ pub fn applicant(tx: &mut Tx<'_>, id: AppointmentId) -> storage::Result<Option<A
         phone,
         notes,
         cancellation_reason,
+        language,
     }))
 }
 

@@ -345,6 +345,7 @@ fn plant_bookings(
                 phone: None,
                 notes: None,
                 cancellation_reason: None,
+                language: None,
             };
             let person = Pseudonym::of_email(secret, tx.tenant(), &applicant.email);
             let order = order(offer, starts_at, applicant, Channel::Counter, &person);
@@ -370,6 +371,7 @@ fn plant_bookings(
             phone: None,
             notes: None,
             cancellation_reason: None,
+            language: None,
         };
         let order = order(offer, starts_at, applicant, Channel::Citizen, &person);
         changes::book(tx, offer, &order, holidays)?;

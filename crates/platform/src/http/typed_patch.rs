@@ -1,9 +1,14 @@
 //! Merge patches (RFC 7396) of things that are not made by a body of the same members: each says itself what of it
 //! may be changed.
 
+use std::{fmt, marker::PhantomData};
+
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use validator::Validate;
 
 use super::{
@@ -45,6 +50,27 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
 pub fn kept<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let value = Option::<T>::deserialize(deserializer)?;
     value.map(Some).ok_or_else(|| serde::de::Error::custom("null, expected a value"))
+}
+
+/// Reads a member that is an object, and nothing else: serde would take a list for the members in their order, and an
+/// empty one for none.
+///
+/// # Errors
+/// When the value has the wrong form.
+pub fn members<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    struct Members<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        type Value = T;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Members(PhantomData)).map(Some)
 }
 
 #[cfg(test)]

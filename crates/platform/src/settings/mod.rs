@@ -4,6 +4,7 @@
 //! ([`Caller::settings`](crate::access::Caller::settings)), kept for ten seconds with the Comune
 //! ([`TenantDirectory`](crate::tenants::TenantDirectory)).
 
+pub mod messages;
 pub mod model;
 pub mod routes;
 pub mod rules;

@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::rules;
+use super::{
+    messages::{MessageSettings, MessageSettingsPatch, MessageSettingsView},
+    rules,
+};
 use crate::http::{
     Link,
-    typed_patch::{given, kept},
+    typed_patch::{given, kept, members},
 };
 
 /// What a Comune has set. What it has not set is absent; a member that this version does not know was written by
@@ -30,6 +33,8 @@ pub struct TenantSettings {
     pub hold_minutes: Option<u32>,
     /// Hosts in the Comune's own network that webhooks may lead to.
     pub private_hosts: Vec<String>,
+    /// How the Comune writes to people.
+    pub messages: MessageSettings,
 }
 
 /// Settings, and which change of them this is.
@@ -48,7 +53,9 @@ pub struct StoredSettings {
     "email": "urp@comune.bugliano.example", "phone": "+39 050 0000000", "website": "https://www.comune.bugliano.example",
     "privacy_notice_url": "https://www.comune.bugliano.example/privacy", "languages": ["it", "en", "de"],
     "cors_origins": ["https://servizi.comune.bugliano.example"], "hold_minutes": 10,
-    "private_hosts": [], "version": 3, "links": []
+    "private_hosts": [],
+    "messages": { "sender_name": null, "reply_to": null, "reminder_hours": 24, "app_io_enabled": false },
+    "version": 3, "links": []
 }))]
 pub struct SettingsView {
     /// What the Comune is called.
@@ -87,6 +94,9 @@ pub struct SettingsView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 20)]
     pub private_hosts: Option<Vec<String>>,
+    /// How the Comune writes to people. For admins only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<MessageSettingsView>,
     /// Counts changes.
     #[schema(minimum = 0)]
     pub version: i64,
@@ -157,6 +167,11 @@ pub struct SettingsPatch {
     #[validate(length(max = 20), custom(function = rules::hosts))]
     #[schema(value_type = Option<Vec<HostName>>, max_items = 20)]
     pub private_hosts: Option<Option<Vec<String>>>,
+    /// How the Comune writes to people; a member that is not mentioned stays.
+    #[serde(default, deserialize_with = "members")]
+    #[validate(nested)]
+    #[schema(value_type = MessageSettingsPatch)]
+    pub messages: Option<MessageSettingsPatch>,
 }
 
 /// A host, by name or IP address.

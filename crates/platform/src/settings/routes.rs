@@ -101,6 +101,7 @@ fn reply(caller: &Caller, tenant: &Tenant, stored: StoredSettings) -> Reply<Sett
         cors_origins: whole.then_some(settings.cors_origins),
         hold_minutes: whole.then_some(settings.hold_minutes),
         private_hosts: whole.then_some(settings.private_hosts),
+        messages: whole.then(|| settings.messages.view()),
         version,
         links: whole.then(change).into_iter().collect(),
     };

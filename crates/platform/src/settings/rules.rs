@@ -155,6 +155,9 @@ pub fn apply(patch: SettingsPatch, settings: &mut TenantSettings, tenant: &mut T
     set(&mut settings.cors_origins, patch.cors_origins.map(|origins| each_once(origins.unwrap_or_default())));
     set(&mut settings.hold_minutes, patch.hold_minutes);
     set(&mut settings.private_hosts, patch.private_hosts.map(|hosts| each_once(hosts.unwrap_or_default())));
+    if let Some(messages) = patch.messages {
+        messages.apply(&mut settings.messages);
+    }
 }
 
 /// The patron saint's day as it is written.

@@ -17,6 +17,7 @@ const READERS: &[(&str, &str)] = &[
     ("look_up_appointment_calendar_file", "code and manage token travel in the body"),
     ("preview_conflicts", "asks about hours that nobody has set yet"),
     ("preview_retention", "counts what is due, which in the sample is nothing"),
+    ("preview_message", "asks what words that nobody has set yet look like"),
 ];
 
 async fn every_operation_that_changes_something_leaves_an_entry(server: Server) {

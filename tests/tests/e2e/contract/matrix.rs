@@ -261,6 +261,10 @@ impl Matrix {
             let ours = self.request(cell.operation, &self.here, &self.made);
             let theirs = self.request(cell.operation, &self.there, &self.foreign);
             for n in 0..ours.path.len() {
+                // A word that means the same in every Comune, such as a language, is nobody's.
+                if ours.path[n] == theirs.path[n] {
+                    continue;
+                }
                 let foreign = self.send(cell, &ours.with_path(n, &theirs.path[n])).await;
                 let unknown = self.send(cell, &ours.about_nothing(n)).await;
                 if foreign.status < 400 {

@@ -8,14 +8,19 @@ use std::{
     },
 };
 
+use diesel::prelude::*;
 use jiff::Span;
 use kernel::civil;
-use platform::access::{
-    keys::{KeyKind, KeyScope},
-    staff::{self, StaffRole},
+use platform::{
+    access::{
+        keys::{KeyKind, KeyScope},
+        staff::{self, StaffRole},
+    },
+    messages,
 };
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+use storage::types::Key;
 use tests::{Answer, Client, Server, client::Call};
 
 use super::{
@@ -40,6 +45,8 @@ const FIRST_DAY: u32 = 3;
 pub(super) struct Stage {
     pub(super) desk: Desk,
     callers: Arc<BTreeMap<String, Client>>,
+    /// Messages that were parked: no operation makes one.
+    parked: Arc<Vec<String>>,
     /// Seen from the other office: `here` and `elsewhere`, `owner` and `other` change places.
     mirrored: bool,
 }
@@ -78,10 +85,12 @@ impl Stage {
         all.insert("made_up_token".into(), visitor.with_token("nonsense"));
         all.insert("made_up_key".into(), visitor.with_token(format!("spk_000000000000_{}", "A".repeat(43))));
         let all = Arc::new(all);
+        let own = Arc::new(parked(&here.world).await);
+        let foreign = Arc::new(parked(&there.world).await);
         [
-            Self { desk: here, callers: Arc::clone(&all), mirrored: false },
-            Self { desk: elsewhere, callers: all, mirrored: true },
-            Self { desk: there, callers: Arc::new(foreigners), mirrored: false },
+            Self { desk: here, callers: Arc::clone(&all), parked: Arc::clone(&own), mirrored: false },
+            Self { desk: elsewhere, callers: all, parked: own, mirrored: true },
+            Self { desk: there, callers: Arc::new(foreigners), parked: foreign, mirrored: false },
         ]
     }
 
@@ -186,6 +195,7 @@ impl Stage {
         static TIMES: AtomicU32 = AtomicU32::new(0);
         static QUIET: AtomicU32 = AtomicU32::new(0);
         static UNIQUE: AtomicU32 = AtomicU32::new(1);
+        static MESSAGES: AtomicU32 = AtomicU32::new(0);
         let next = |counter: &AtomicU32| counter.fetch_add(1, Ordering::Relaxed);
         let desk = &self.desk;
         match name {
@@ -194,6 +204,7 @@ impl Stage {
             "calendar" => desk.calendar.id.to_string().into(),
             "service" => desk.services[0].id.to_string().into(),
             "unique" => next(&UNIQUE).into(),
+            "message" => self.parked[usize::try_from(next(&MESSAGES)).unwrap() % self.parked.len()].clone().into(),
             "time" => {
                 let n = next(&TIMES);
                 let (day, quarter) = (n / TIMES_A_DAY % BUSY_DAYS, n % TIMES_A_DAY);
@@ -375,6 +386,25 @@ async fn cast(server: &Server, world: &World) -> (Desk, Desk, BTreeMap<String, C
         add(&format!("without {name}"), rows::key(world, KeyKind::Integration, None, &others).await);
     }
     (here, elsewhere, callers)
+}
+
+/// More messages than are asked for, about nothing that there is.
+async fn parked(world: &World) -> Vec<String> {
+    world
+        .write(|tx| {
+            let mut ids = Vec::new();
+            for _ in 0..500 {
+                let (event, subject, send_at) = (tx.new_id(), tx.new_id(), tx.now());
+                let (kind, subject_kind, person) = ("appointment.reminder", "appointment", "nobody");
+                let new = messages::NewMessage { kind, subject_kind, subject, person, event, send_at };
+                ids.extend(messages::plan(tx, &new)?.map(|id| id.to_string()));
+            }
+            use platform::schema::messages as m;
+            let planted = m::table.filter(m::tenant_id.eq(Key(tx.tenant()))).filter(m::person.eq("nobody"));
+            diesel::update(planted).set(m::state.eq(messages::MessageState::Parked)).execute(tx.conn())?;
+            Ok(ids)
+        })
+        .await
 }
 
 #[test]

@@ -1,11 +1,8 @@
 //! What is to be different about an appointment.
 
 use kernel::TaxCode;
-use platform::http::typed_patch::{given, kept};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use platform::http::typed_patch::{given, kept, members};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -79,20 +76,3 @@ pub struct ApplicantPatch {
 }
 
 kernel::redacted_debug!(AppointmentPatch, ApplicantPatch);
-
-/// Reads an object and nothing else: serde would take a list for the members in their order, and an empty one for none.
-fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ApplicantPatch>, D::Error> {
-    struct Members;
-    impl<'de> Visitor<'de> for Members {
-        type Value = ApplicantPatch;
-
-        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            formatter.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ApplicantPatch, A::Error> {
-            ApplicantPatch::deserialize(MapAccessDeserializer::new(map))
-        }
-    }
-    deserializer.deserialize_map(Members).map(Some)
-}

@@ -36,6 +36,7 @@ impl Amended {
                 phone: phone.map_or(kept.phone, |phone| phone.as_ref().map(trimmed)),
                 notes: patch.notes.as_ref().map_or(kept.notes, |notes| notes.as_ref().map(trimmed)),
                 cancellation_reason: kept.cancellation_reason,
+                language: kept.language,
             },
         }
     }
@@ -118,6 +119,7 @@ mod tests {
             phone: Some("+39 050 0000001".into()),
             notes: Some("Prima volta".into()),
             cancellation_reason: None,
+            language: None,
         }
     }
 

@@ -1,0 +1,8 @@
+//! How people want to be told.
+
+pub mod model;
+pub mod routes;
+pub mod store;
+
+pub use model::{PreferencesView, Reminders};
+pub use store::of;
