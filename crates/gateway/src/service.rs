@@ -139,7 +139,7 @@ fn existing(config: &Config, may_migrate: bool) -> Result<Target, StartError> {
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// What the domains do upon events.
-pub(crate) const REACTIONS: &[Reaction] = &[booking::messages::react];
+pub(crate) const REACTIONS: &[Reaction] = &[Reaction { name: "booking.messages", run: booking::messages::react }];
 
 /// Serves until SIGTERM, then finishes what is in flight; SIGINT (Ctrl-C) does not wait for it. `announce` hears the address
 /// once connections are accepted.
