@@ -28,6 +28,7 @@ use crate::{
     logging::RequestSpan,
     metrics::{Readers, measure},
     middleware::{
+        assured::assured,
         catch_panics,
         compression::{around_compression, choose_compression},
         cors, head_as_get,
@@ -93,6 +94,7 @@ pub(crate) fn build(
             scope::scope("/{comune}/v1")
                 // Personal data is nobody's to keep on the way; what may be kept says so itself.
                 .wrap(DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store")))
+                .wrap(from_fn(assured))
                 .wrap(from_fn(signed_in))
                 .wrap(from_fn(count_caller))
                 .wrap(from_fn(identify))

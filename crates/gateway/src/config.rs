@@ -1,6 +1,7 @@
 //! Every setting, with its default; docs/configuration.md says the same in a table.
 
 mod events;
+mod identity;
 mod limits;
 mod messages;
 mod watching;
@@ -11,16 +12,12 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
-use jsonwebtoken::Algorithm;
-use platform::access::{
-    DeploymentSecret,
-    secret::SecretError,
-    tokens::{ClaimNames, KeyLocation, Provider, ProviderKind},
-};
+use platform::access::{DeploymentSecret, secret::SecretError, sessions};
 use serde::{Deserialize, Serialize};
 use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
 pub use events::EventsConfig;
+pub use identity::{IdentityConfig, ProviderConfig};
 pub use limits::{ForwardedHeader, LimitsConfig, Network};
 pub use messages::MessagesConfig;
 pub use watching::{MetricsConfig, TelemetryConfig};
@@ -155,42 +152,6 @@ impl Default for LogConfig {
     }
 }
 
-/// Whose tokens are accepted.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IdentityConfig {
-    /// One entry per identity provider.
-    pub providers: Vec<ProviderConfig>,
-}
-
-/// An identity provider.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProviderConfig {
-    /// Its name; staff are bound to it together with their subject.
-    pub name: String,
-    /// Whom it identifies.
-    pub kind: ProviderKind,
-    /// The exact `iss` of its tokens.
-    pub issuer: String,
-    /// What `aud` must contain; `{tenant}` stands for the Comune's slug.
-    pub audience: String,
-    /// Signature algorithms accepted.
-    #[serde(default = "default_algorithms")]
-    pub algorithms: Vec<Algorithm>,
-    /// Where its keys are: https, or http on this machine.
-    pub jwks_url: Option<String>,
-    /// A file with its keys.
-    pub jwks_file: Option<PathBuf>,
-    /// The names of its claims.
-    #[serde(default)]
-    pub claims: ClaimNames,
-}
-
-fn default_algorithms() -> Vec<Algorithm> {
-    vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256]
-}
-
 /// Appointments.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -259,6 +220,9 @@ pub enum ConfigError {
     /// A provider without keys, or with two places for them.
     #[error("identity.providers `{0}`: give jwks_url or jwks_file, and one of them only")]
     Keys(String),
+    /// A name that is taken.
+    #[error("identity.providers: `{0}` is the name of those who sign in with a password; take another")]
+    Name(String),
     /// The key file cannot be read.
     #[error("identity.providers `{name}`: {path}: {source}")]
     KeyFile {
@@ -326,6 +290,9 @@ impl Config {
         if !(0.0..=1.0).contains(&self.telemetry.sample_ratio) {
             return Err(ConfigError::Ratio);
         }
+        if let Some(provider) = self.identity.providers.iter().find(|provider| provider.name == sessions::PROVIDER) {
+            return Err(ConfigError::Name(provider.name.clone()));
+        }
         let numbers = [
             ("database.read_connections", u64::from(self.database.read_connections)),
             ("database.write_connections", u64::from(self.database.write_connections)),
@@ -357,37 +324,6 @@ impl Config {
             (None, Target::Postgres(_)) => return Err(ConfigError::NoSecret),
         };
         read.map_err(|source| ConfigError::Secret { path, source })
-    }
-}
-
-impl ProviderConfig {
-    /// The provider, with its keys read from their file or to be fetched.
-    ///
-    /// # Errors
-    /// When the keys cannot be had.
-    pub fn provider(&self) -> Result<Provider, ConfigError> {
-        let keys = match (&self.jwks_url, &self.jwks_file) {
-            (Some(url), None) => {
-                connectors::HttpKeySource::check_address(url)
-                    .map_err(|error| ConfigError::KeyAddress { name: self.name.clone(), reason: error.to_string() })?;
-                KeyLocation::Url(url.clone())
-            }
-            (None, Some(path)) => KeyLocation::Inline(std::fs::read(path).map_err(|source| ConfigError::KeyFile {
-                name: self.name.clone(),
-                path: path.clone(),
-                source,
-            })?),
-            _ => return Err(ConfigError::Keys(self.name.clone())),
-        };
-        Ok(Provider {
-            name: self.name.clone(),
-            kind: self.kind,
-            issuer: self.issuer.clone(),
-            audience: self.audience.clone(),
-            algorithms: self.algorithms.clone(),
-            keys,
-            claims: self.claims.clone(),
-        })
     }
 }
 
@@ -444,7 +380,7 @@ mod tests {
             load("[[identity.providers]]\nname='a'\nkind='citizens'\nissuer='https://id.example'\naudience='{tenant}'")
                 .unwrap();
         let provider = config.identity.providers.first().unwrap();
-        assert_eq!(provider.algorithms, default_algorithms());
+        assert_eq!(provider.algorithms, identity::default_algorithms());
         assert!(matches!(provider.provider(), Err(ConfigError::Keys(_))));
     }
 

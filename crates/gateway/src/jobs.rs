@@ -12,7 +12,11 @@ use jiff::SignedDuration;
 use kernel::Id;
 use metrics_exporter_prometheus::PrometheusHandle;
 use platform::{
-    access::DeploymentSecret, events::Live, idempotency, outbox, privacy::retention::run, tenants,
+    access::{DeploymentSecret, sessions},
+    events::Live,
+    idempotency, outbox,
+    privacy::retention::run,
+    tenants,
     webhooks::sending::Courier,
 };
 use storage::{Bell, Db, Scope};
@@ -160,6 +164,7 @@ async fn tidy_once(db: &Db, keep: SignedDuration) {
         let outcome = db
             .write(&scope, |tx| {
                 booking::sweep(tx)?;
+                sessions::sweep(tx)?;
                 idempotency::sweep(tx)
             })
             .await;

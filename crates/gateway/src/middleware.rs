@@ -1,6 +1,7 @@
 //! What every request goes through: refusals told properly, panics caught, the request's id sent back.
 
 pub(crate) mod address;
+pub(crate) mod assured;
 pub(crate) mod compression;
 mod cors;
 pub(crate) mod limits;

@@ -26,6 +26,8 @@ pub(crate) struct Contract {
     routes: Vec<Route>,
     /// Method and pattern of what nobody may ask for without saying who they are.
     for_callers: HashSet<(String, String)>,
+    /// Method and pattern of what is one's own: what nobody asks for unnamed, and what may be written in one's name.
+    for_names: HashSet<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -47,24 +49,36 @@ impl Contract {
                 .iter()
                 .map(|path| Route::new(path, vec!["GET".to_owned()]))
                 .collect();
-        let mut for_callers = HashSet::new();
+        let (mut for_callers, mut for_names) = (HashSet::new(), HashSet::new());
         for (path, item) in document.get("paths").and_then(Value::as_object).into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
                 let ways = operation.get("security").and_then(Value::as_array);
-                if ways.is_some_and(|ways| !ways.iter().any(|way| way.as_object().is_some_and(Map::is_empty))) {
-                    for_callers.insert((method.to_uppercase(), format!("/{{comune}}/v1{path}")));
+                let Some(ways) = ways else { continue };
+                let anonymous = ways.iter().any(|way| way.as_object().is_some_and(Map::is_empty));
+                let named = ways.iter().any(|way| way.as_object().is_some_and(|way| !way.is_empty()));
+                let route = (method.to_uppercase(), format!("/{{comune}}/v1{path}"));
+                if named && !(anonymous && route.0 == "GET") {
+                    for_names.insert(route.clone());
+                }
+                if !anonymous {
+                    for_callers.insert(route);
                 }
             }
             let methods = item.as_object().into_iter().flatten().map(|(name, _)| name.to_uppercase());
             let methods = methods.filter(|name| name != "PARAMETERS" && name != "SERVERS").collect();
             routes.push(Route::new(&format!("/{{comune}}/v1{path}"), methods));
         }
-        Ok(Self { v3_1: document.to_string(), v3_0, routes, for_callers })
+        Ok(Self { v3_1: document.to_string(), v3_0, routes, for_callers, for_names })
     }
 
     /// Whether the operation of a method and a route's pattern takes nobody in particular.
     pub(crate) fn wants_a_caller(&self, method: &str, pattern: &str) -> bool {
         self.for_callers.contains(&(method.to_owned(), pattern.to_owned()))
+    }
+
+    /// Whether the operation of a method and a route's pattern is about what is the caller's own.
+    pub(crate) fn minds_the_caller(&self, method: &str, pattern: &str) -> bool {
+        self.for_names.contains(&(method.to_owned(), pattern.to_owned()))
     }
 
     /// The methods a path answers to; empty when it is no path of ours.

@@ -8,7 +8,7 @@ use connectors::HttpKeySource;
 use jiff::SignedDuration;
 use kernel::{Clock, SystemClock};
 use platform::{
-    access::{Access, DeploymentSecret, tokens::TokenVerifier},
+    access::{Access, DeploymentSecret, sessions::Passwords, tokens::TokenVerifier},
     events::{Live, routes::StreamHabits},
     idempotency::InFlight,
     messages::Composers,
@@ -180,6 +180,7 @@ pub async fn serve(
             tokens: Arc::new(tokens),
             db: db.clone(),
             secret: Arc::clone(&secret),
+            passwords: Arc::new(Passwords::new(config.identity.passwords)),
         },
         booking: BookingSettings { hold_minutes: i64::from(config.booking.hold_minutes) },
         availabilities: Availabilities::default(),

@@ -41,6 +41,22 @@ kernel::problems! {
         it: "Operazione non consentita", en: "Not allowed", de: "Nicht erlaubt",
         about: "We know who you are, and this is not for your role or scopes.",
     }
+    ASSURANCE_TOO_LOW = 403 "assurance-too-low" {
+        it: "Livello di autenticazione insufficiente", en: "Level of authentication too low", de: "Authentifizierungsniveau zu niedrig",
+        about: "The token attests a lower level of assurance than the Comune asks of citizens for what is theirs (SPID or CIE level). `required_assurance` and `actual_assurance` name both; sign the person in again and ask the identity provider for one of `acr_values`, which `WWW-Authenticate` repeats (RFC 9470).",
+    }
+    TOTP_REQUIRED = 403 "totp-required" {
+        it: "Serve il codice dell'autenticatore", en: "The authenticator's code is needed", de: "Code des Authenticators erforderlich",
+        about: "User name and password are right, and an authenticator is enrolled: send `totp_code` with them, or `recovery_code` when it is lost.",
+    }
+    TOTP_ENROLMENT_REQUIRED = 403 "totp-enrolment-required" {
+        it: "Va prima attivato un autenticatore", en: "Enrol an authenticator first", de: "Zuerst einen Authenticator einrichten",
+        about: "User name and password are right, and admins of this installation sign in with one-time codes too: `POST /totp-enrolments`, then `POST /totp-confirmations`.",
+    }
+    NOT_BY_PASSWORD = 409 "not-by-password" {
+        it: "Accesso senza password", en: "Signs in without a password", de: "Anmeldung ohne Passwort",
+        about: "This member of the staff signs in through an identity provider. Only those of the provider `password` have passwords here.",
+    }
     PRECONDITION_REQUIRED = 428 "precondition-required" {
         it: "Manca If-Match", en: "If-Match is missing", de: "If-Match fehlt",
         about: "A change made by staff must say which version it changes: send the `ETag` of the resource as `If-Match`.",

@@ -1,5 +1,7 @@
 //! The platform's tables, as both databases have them.
 
+pub use crate::access::sessions::schema::{password_accounts, recovery_codes, spent_refreshes, staff_sessions};
+
 diesel::table! {
     use diesel::sql_types::*;
     use storage::types::*;

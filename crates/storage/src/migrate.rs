@@ -62,6 +62,7 @@ migrations![
     "2026-11-28_platform_privacy",
     "2026-11-28_platform_messages",
     "2026-11-28_booking_applicant_language",
+    "2026-11-28_platform_sessions",
 ];
 
 /// Why the schema could not be brought up to date.

@@ -22,6 +22,7 @@ mod events;
 mod freshness;
 mod habits;
 mod idempotency;
+mod identity;
 mod ledger;
 mod limits;
 mod messages;

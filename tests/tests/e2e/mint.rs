@@ -36,6 +36,12 @@ pub(crate) fn citizen(server: &Server, audience: &str, tax_code: &str) -> String
     citizen_since(server, audience, tax_code, rows::now())
 }
 
+/// A citizen's token that says how sure the provider is.
+pub(crate) fn citizen_of_level(server: &Server, audience: &str, tax_code: &str, acr: &str) -> String {
+    let claims = [(ClaimNames::default().tax_code, format!("TINIT-{tax_code}").into()), ("acr".to_owned(), acr.into())];
+    token(server, CITIZENS, audience, tax_code, claims.into_iter().collect(), rows::now())
+}
+
 /// The same, good for an hour from `since` on.
 pub(crate) fn citizen_since(server: &Server, audience: &str, tax_code: &str, since: Timestamp) -> String {
     let claims = [(ClaimNames::default().tax_code, format!("TINIT-{tax_code}").into())].into_iter().collect();

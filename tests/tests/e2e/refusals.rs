@@ -25,18 +25,18 @@ const ELSEWHERE: &[(&str, &str)] =
 pub(crate) const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 /// Provokes refusals, and keeps a list of them.
-struct Refusals {
+pub(crate) struct Refusals {
     world: World,
     provoked: BTreeSet<&'static str>,
 }
 
 impl Refusals {
-    fn of(world: &World) -> Self {
+    pub(crate) fn of(world: &World) -> Self {
         Self { world: world.clone(), provoked: BTreeSet::new() }
     }
 
     /// Demands that a call is refused in this way, in full, and leaves no trace.
-    async fn told(&mut self, kind: &'static ProblemKind, call: Call) -> Answer {
+    pub(crate) async fn told(&mut self, kind: &'static ProblemKind, call: Call) -> Answer {
         let before = written(&self.world).await;
         let answer = call.header("Accept-Language", "en").await.problem(kind.status, kind.slug);
         assert_eq!(written(&self.world).await, before, "something was written: {answer}");
@@ -50,7 +50,7 @@ impl Refusals {
     }
 
     /// Demands that each of these was provoked.
-    fn were(self, kinds: &[&'static ProblemKind]) {
+    pub(crate) fn were(self, kinds: &[&'static ProblemKind]) {
         let left: Vec<_> = kinds.iter().map(|kind| kind.slug).filter(|slug| !self.provoked.contains(slug)).collect();
         assert!(left.is_empty(), "listed at the head of the file, and not provoked: {left:?}");
     }
@@ -70,6 +70,8 @@ fn every_refusal_of_the_tables_is_provoked() {
         places::KINDS,
         places::BUSY,
         limits::KINDS,
+        crate::identity::ASSURANCE_KINDS,
+        crate::identity::PASSWORD_KINDS,
     ];
     let provoked: BTreeSet<_> = lists.concat().into_iter().map(|kind| kind.slug).collect();
     let excused: BTreeSet<_> = ELSEWHERE.iter().map(|(slug, _)| *slug).collect();

@@ -86,6 +86,13 @@ pub(crate) async fn written(world: &World) -> BTreeMap<String, i64> {
         .await
 }
 
+/// The code that an authenticator of this seed shows, so many steps from now.
+pub(crate) fn totp(seed: &str, steps: i64) -> String {
+    let seed = totp_rs::Secret::try_from_base32(seed).unwrap();
+    let totp = totp_rs::Builder::new().with_secret(seed).build_noncompliant();
+    totp.generate(u64::try_from(now().as_second() + steps * 30).unwrap()).to_string()
+}
+
 /// How many rows a table has in a Comune.
 pub(crate) async fn count(world: &World, table: &str) -> i64 {
     written(world).await[table]

@@ -3,10 +3,13 @@
 use clap::{Args, Subcommand};
 use kernel::PageRequest;
 use platform::{
-    access::staff::{
-        StaffRole, changes,
-        model::{NewStaffMember, StaffPatch, StaffState},
-        store,
+    access::{
+        sessions,
+        staff::{
+            StaffRole, changes,
+            model::{NewStaffMember, StaffPatch, StaffState},
+            store,
+        },
     },
     directory::{OfficeId, store as directory},
 };
@@ -71,6 +74,13 @@ pub(super) enum UserCommand {
         #[command(flatten)]
         who: Who,
     },
+    /// Make a code with which somebody sets a password; it is printed once, and answers once and for a day.
+    Password {
+        #[command(flatten)]
+        of: Of,
+        /// Their user name: the subject they were enrolled with, under the provider `password`.
+        username: String,
+    },
     /// List everybody.
     List {
         #[command(flatten)]
@@ -119,6 +129,16 @@ pub(super) async fn run(db: &Db, command: UserCommand) -> Result<(), CliError> {
         UserCommand::Enable { who } => {
             change(db, who, StaffPatch { state: Some(StaffState::Active), ..StaffPatch::default() }, None).await?;
             say("enabled");
+        }
+        UserCommand::Password { of, username } => {
+            let scope = comune(db, &of).await?;
+            let made = db
+                .write(&scope, move |tx| {
+                    let entry = store::entry_of(tx, sessions::PROVIDER, &username)?;
+                    sessions::enrolment(tx, entry.ok_or_else(|| nothing("no such person"))?.id)
+                })
+                .await?;
+            say(&made.enrolment_code);
         }
         UserCommand::List { of } => list(db, &of).await?,
     }

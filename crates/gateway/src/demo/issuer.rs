@@ -166,7 +166,10 @@ mod tests {
     use futures_util::future::BoxFuture;
     use kernel::{TaxCode, TestClock};
     use platform::{
-        access::tokens::{ClaimNames, Identity, KeyLocation, Provider, ProviderKind, TokenRefusal, TokenVerifier},
+        access::{
+            assurance::AssuranceClaim,
+            tokens::{ClaimNames, Identity, KeyLocation, Provider, ProviderKind, TokenRefusal, TokenVerifier},
+        },
         ports::{KeySource, KeySourceError},
     };
     use serde_json::json;
@@ -196,6 +199,7 @@ mod tests {
             audience: "sportello:{tenant}".to_owned(),
             algorithms: vec![Algorithm::ES256],
             keys: KeyLocation::Inline(jwks.as_bytes().to_vec()),
+            assurance: AssuranceClaim::default(),
             claims: ClaimNames { tax_code: "tax_code".to_owned(), ..ClaimNames::default() },
         };
         let clock = Arc::new(TestClock::at(now() + after));

@@ -10,7 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{Clock, SystemClock, civil};
 use platform::{
     access::{
-        DeploymentSecret,
+        Assurance, DeploymentSecret,
+        assurance::AssuranceClaim,
         keys::{self, KeyKind, KeyScope, NewKey},
         tokens::{ClaimNames, ProviderKind},
     },
@@ -94,7 +95,11 @@ fn defaults(data: &Path, port: u16) -> Config {
         jwks_url: None,
         jwks_file: Some(data.join("jwks.json")),
         claims: ClaimNames::default(),
+        // What it does not say of its people it means: they came with two factors.
+        assurance: AssuranceClaim { default_level: Assurance::L2, ..AssuranceClaim::default() },
     };
+    // Nobody has a password until an admin of the Comune makes a code to enrol with.
+    config.identity.passwords.enabled = true;
     config.identity.providers = vec![
         provider("demo-citizens", ProviderKind::Citizens, CITIZENS),
         provider(seed::STAFF_PROVIDER, ProviderKind::Staff, STAFF),

@@ -19,6 +19,8 @@ struct Facts {
     idempotency_key_required: bool,
     if_match: bool,
     if_match_required: bool,
+    /// Citizens may do it in their own name.
+    named: bool,
     platform: bool,
 }
 
@@ -29,12 +31,13 @@ type Refusal = (&'static str, &'static str, fn(&Facts) -> bool);
 ///
 /// 401 and 403 are everybody's: a token that is sent is checked also where none is needed, and may
 /// be bad, or good and of somebody whom this Comune does not know.
-const REFUSALS: [Refusal; 19] = [
+const REFUSALS: [Refusal; 20] = [
     ("400", "malformed-body", |facts| facts.body),
     ("400", "idempotency-key-required", |facts| facts.idempotency_key_required),
     ("400", "invalid-header", |facts| facts.idempotency_key || facts.if_match),
     ("401", "unauthenticated", |_| true),
     ("403", "forbidden", |_| true),
+    ("403", "assurance-too-low", |facts| facts.named),
     ("404", "not-found", |facts| !facts.platform || facts.path_parameter),
     ("409", "idempotency-in-progress", |facts| facts.idempotency_key),
     ("412", "version-mismatch", |facts| facts.if_match),
@@ -78,8 +81,17 @@ fn reason(status: &str) -> (&'static str, &'static str) {
     }
 }
 
-fn facts(path: &str, operation: &Map<String, Value>, shared_parameters: Option<&Value>, platform: bool) -> Facts {
+fn facts(
+    path: &str,
+    method: &str,
+    operation: &Map<String, Value>,
+    shared_parameters: Option<&Value>,
+    platform: bool,
+) -> Facts {
+    let ways = operation.get("security").and_then(Value::as_array).into_iter().flatten();
+    let ways: Vec<_> = ways.filter_map(Value::as_object).map(Map::is_empty).collect();
     let mut facts = Facts {
+        named: ways.contains(&false) && !(ways.contains(&true) && method == "get"),
         body: operation.contains_key("requestBody"),
         path_parameter: path.contains('{'),
         platform,
@@ -107,11 +119,12 @@ fn facts(path: &str, operation: &Map<String, Value>, shared_parameters: Option<&
 /// Gives every answer of an operation what it lacks, and the operation the refusals it can meet.
 pub(super) fn complete(
     path: &str,
+    method: &str,
     operation: &mut Map<String, Value>,
     shared_parameters: Option<&Value>,
     platform: bool,
 ) {
-    let facts = facts(path, operation, shared_parameters, platform);
+    let facts = facts(path, method, operation, shared_parameters, platform);
     let mut responses = taken(operation, "responses");
     for (status, response) in &mut responses {
         if let Value::Object(response) = response

@@ -42,9 +42,10 @@ Every Comune has its own address, `/{comune}/v1`, and sees only what is its own.
 - `Accept-Language` chooses the language of titles: `it`, `en` or `de`.";
 
 /// The groups of operations, in reading order.
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("status", "Whether the service of a Comune answers."),
     ("me", "Who the caller is, and what they may do."),
+    ("sessions", "Staff who sign in with a password, where the installation has them."),
     ("settings", "What the Comune shows of itself, and what its admins set."),
     ("staff", "Who works for the Comune, and as what; the record of who changed what."),
     ("events", "What happens: read in order, streamed, or sent to webhooks."),
@@ -137,7 +138,7 @@ fn finish_path(path: &str, item: &mut Map<String, Value>, used_tags: &mut Vec<St
                 schemas::without_null(schema);
             }
         }
-        answers::complete(path, operation, shared_parameters.as_ref(), platform);
+        answers::complete(path, method, operation, shared_parameters.as_ref(), platform);
     }
     if platform {
         item.insert("servers".into(), platform_servers(DEMO_URL, DEMO));

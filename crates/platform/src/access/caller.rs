@@ -18,8 +18,10 @@ use kernel::{Problem, TaxCode};
 use storage::{Actor, Db, Scope};
 
 use super::{
+    assurance::{self, Assurance},
     keys::{self, ApiKey, KeyKind},
     secret::{DeploymentSecret, Pseudonym},
+    sessions::{self, Passwords},
     staff::{self, StaffMember},
     tokens::{Identity, ProviderKind, TokenVerifier},
 };
@@ -43,6 +45,10 @@ pub struct Citizen {
     pub email: Option<String>,
     /// Who this is, without saying it.
     pub pseudonym: Pseudonym,
+    /// How sure the identity provider is that it is them.
+    pub assurance: Assurance,
+    /// What to ask it for, to be known as well as the Comune wants (`acr_values`).
+    pub step_up: Vec<String>,
 }
 
 impl Citizen {
@@ -126,13 +132,17 @@ impl Caller {
         &self.scope.actor
     }
 
-    /// The citizen, when the caller is one.
+    /// The citizen, when the caller is one who is known well enough for what is theirs.
     ///
     /// # Errors
-    /// `unauthenticated` for callers who did not say who they are, `forbidden` for others.
+    /// `unauthenticated` for callers who did not say who they are, `assurance-too-low` for citizens who are not known
+    /// well enough, `forbidden` for others.
     pub fn citizen(&self) -> Result<&Citizen, Problem> {
         match &self.kind {
-            CallerKind::Citizen(citizen) => Ok(citizen),
+            CallerKind::Citizen(citizen) => {
+                assurance::required(self)?;
+                Ok(citizen)
+            }
             CallerKind::Anonymous => Err(Problem::new(&UNAUTHENTICATED).detail("a citizen's token is needed")),
             _ => Err(Problem::new(&FORBIDDEN).detail("only citizens have things of their own here")),
         }
@@ -156,6 +166,8 @@ pub struct Access {
     pub db: Db,
     /// Makes pseudonyms.
     pub secret: Arc<DeploymentSecret>,
+    /// Checks passwords, where staff have them.
+    pub passwords: Arc<Passwords>,
 }
 
 impl Access {
@@ -175,6 +187,8 @@ impl Access {
         let credential = bearer(header).ok_or_else(unauthenticated)?;
         let kind = if credential.starts_with(keys::PREFIX) {
             self.key(&tenant, credential).await?
+        } else if credential.starts_with(sessions::ACCESS_PREFIX) {
+            self.session(&tenant, credential).await?
         } else {
             let identity = self.tokens.verify(credential, &tenant.slug).await.map_err(|refusal| {
                 tracing::info!(reason = refusal.reason(), "a token was refused");
@@ -183,7 +197,8 @@ impl Access {
                 }
                 unauthenticated()
             })?;
-            self.person(&tenant, identity).await?
+            let step_up = self.tokens.acr_values(&identity.provider, settings.identity.minimum());
+            self.person(&tenant, identity, step_up).await?
         };
         Ok(Caller::new(tenant, kind, Arc::clone(&self.secret)).under(settings))
     }
@@ -208,7 +223,24 @@ impl Access {
         Err(unauthenticated())
     }
 
-    async fn person(&self, tenant: &Tenant, identity: Identity) -> Result<CallerKind, Problem> {
+    /// Somebody who signed in with a password. A session is worth what the entry among the staff is worth now.
+    async fn session(&self, tenant: &Tenant, credential: &str) -> Result<CallerKind, Problem> {
+        let (handle, digest) = sessions::split(credential).ok_or_else(unauthenticated)?;
+        if !self.passwords.enabled() {
+            return Err(unauthenticated());
+        }
+        let scope = Scope::system(tenant.tenant_id);
+        let found = self.db.read(&scope, move |tx| {
+            let session = sessions::store::by_handle(tx, &handle)?;
+            match session.filter(|session| session.answers_to(&digest, tx.now())) {
+                Some(session) => staff::by_id(tx, session.staff_id),
+                None => Ok(None),
+            }
+        });
+        Ok(CallerKind::Staff(Box::new(found.await?.ok_or_else(unauthenticated)?)))
+    }
+
+    async fn person(&self, tenant: &Tenant, identity: Identity, step_up: Vec<String>) -> Result<CallerKind, Problem> {
         if identity.kind == ProviderKind::Citizens {
             let Some(tax_code) = identity.tax_code else { return Err(unauthenticated()) };
             let pseudonym = Pseudonym::of_tax_code(&self.secret, tenant.tenant_id, &tax_code);
@@ -218,6 +250,8 @@ impl Access {
                 family_name: identity.family_name,
                 email: identity.email,
                 pseudonym,
+                assurance: identity.assurance,
+                step_up,
             })));
         }
         let scope = Scope::system(tenant.tenant_id);

@@ -210,18 +210,18 @@ fn record(tx: &mut Tx<'_>, action: &str, subject: Id<ApiKey>, after: Option<&Val
     audit::record(tx, Change { action, subject_kind: "key", subject, before: None, after })
 }
 
-fn hash(secret: &str) -> String {
+pub(super) fn hash(secret: &str) -> String {
     hex::encode(digest::digest(&digest::SHA256, secret.as_bytes()))
 }
 
-fn new_handle() -> String {
+pub(super) fn new_handle() -> String {
     let random = |part: [u8; 16]| PublicCode::from_random(part).as_str().to_owned();
     let mut handle = random(rand::random());
     handle.extend(random(rand::random()).chars().take(4));
     handle
 }
 
-fn new_secret() -> String {
+pub(super) fn new_secret() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
+    assurance::Assurance,
     caller::{Caller, CallerKind},
     keys::{ApiKey, KeyScope},
     permissions::{self, Ability, Permission},
@@ -101,6 +102,10 @@ pub struct CitizenView {
     /// E-mail address, when the identity provider told it.
     #[schema(max_length = 254)]
     pub email: Option<String>,
+    /// How sure the identity provider is that it is them.
+    pub assurance: Assurance,
+    /// What the Comune asks of citizens for what is theirs; below it they do what anybody may.
+    pub minimum_assurance: Assurance,
 }
 
 /// Somebody who works for the Comune.
@@ -185,6 +190,8 @@ fn me(tx: &mut Tx<'_>, caller: &Caller, lang: Lang) -> storage::Result<Me> {
                 family_name: citizen.family_name.clone(),
                 tax_code: citizen.tax_code.clone(),
                 email: citizen.email.clone(),
+                assurance: citizen.assurance,
+                minimum_assurance: caller.settings().identity.minimum(),
             });
         }
         CallerKind::Staff(member) => {

@@ -6,6 +6,7 @@
 use kernel::{Id, Problem};
 
 use super::{
+    assurance,
     caller::{Caller, CallerKind},
     keys::KeyScope,
     staff::StaffRole,
@@ -69,6 +70,7 @@ impl Rows {
 pub fn appointments(caller: &Caller, wish: Wish) -> Rows {
     match &caller.kind {
         CallerKind::Anonymous => Rows::None,
+        CallerKind::Citizen(_) if assurance::required(caller).is_err() => Rows::None,
         CallerKind::Citizen(_) if matches!(wish, Wish::Read | Wish::Change) => {
             Rows::OwnedBy(caller.actor().as_str().to_owned())
         }
@@ -116,14 +118,15 @@ pub enum Booking {
 /// Whether a caller may book at an office, and how.
 ///
 /// # Errors
-/// `unauthenticated` where the service wants to know who comes; `forbidden` for callers who do not book here.
+/// `unauthenticated` where the service wants to know who comes; `assurance-too-low` for citizens who are not known
+/// well enough; `forbidden` for callers who do not book here.
 pub fn booking(caller: &Caller, office: Id<Office>, anonymous_allowed: bool) -> Result<Booking, Problem> {
     match &caller.kind {
         CallerKind::Anonymous if anonymous_allowed => Ok(Booking::Anonymous),
         CallerKind::Anonymous => {
             Err(Problem::new(&UNAUTHENTICATED).detail("this service is booked by citizens who have signed in"))
         }
-        CallerKind::Citizen(_) => Ok(Booking::Own),
+        CallerKind::Citizen(_) => assurance::required(caller).map(|()| Booking::Own),
         CallerKind::Staff(_) if may(caller, Wish::Change, office) => Ok(Booking::OnBehalf),
         CallerKind::Staff(_) => Err(forbidden("you do not work at this office")),
         CallerKind::Integration(key) if key.has_scope(KeyScope::AppointmentsWrite) => Ok(Booking::Integration),

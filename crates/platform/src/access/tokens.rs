@@ -27,6 +27,7 @@ use serde_json::{Map, Value};
 
 pub use self::keys::KeySetError;
 use self::keys::ProviderKeys;
+use super::assurance::{Assurance, AssuranceClaim};
 use crate::ports::KeySource;
 
 /// The longest token that is looked at, in bytes: what fits a usual limit for one header line.
@@ -104,6 +105,8 @@ pub struct Provider {
     pub keys: KeyLocation,
     /// How it names its claims.
     pub claims: ClaimNames,
+    /// How it tells how sure it is of a person.
+    pub assurance: AssuranceClaim,
 }
 
 /// A list of providers that must not be served with.
@@ -166,6 +169,8 @@ pub struct Identity {
     pub family_name: Option<String>,
     /// The e-mail address, as the provider sent it.
     pub email: Option<String>,
+    /// How sure the provider is that it is them.
+    pub assurance: Assurance,
 }
 
 impl fmt::Debug for Identity {
@@ -321,6 +326,12 @@ impl TokenVerifier {
         let claims = verified_claims(token, &key, algorithm)?;
         identity(provider, &claims, tenant_slug, self.clock.now())
     }
+
+    /// What a client may ask a provider for, so that its token attests this level.
+    pub fn acr_values(&self, provider: &str, level: Assurance) -> Vec<String> {
+        let named = self.providers.iter().find(|(known, _)| known.name == provider);
+        named.map(|(provider, _)| provider.assurance.values_for(level)).unwrap_or_default()
+    }
 }
 
 fn check<'a>(provider: &Provider, mut others: impl Iterator<Item = &'a Provider>) -> Result<(), ProviderError> {
@@ -455,6 +466,7 @@ fn identity(
         given_name: text(&provider.claims.given_name).map(str::to_owned),
         family_name: text(&provider.claims.family_name).map(str::to_owned),
         email: text(&provider.claims.email).map(str::to_owned),
+        assurance: provider.assurance.level(claims),
     })
 }
 

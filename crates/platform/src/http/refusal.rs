@@ -58,6 +58,13 @@ pub fn problem_response(problem: &Problem, lang: Lang, request_id: Option<&str>)
     if status == StatusCode::UNAUTHORIZED {
         response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
+    // RFC 9470: which authentication would do.
+    if let Some(serde_json::Value::Array(values)) = problem.extensions.get("acr_values") {
+        let values: Vec<&str> = values.iter().filter_map(serde_json::Value::as_str).collect();
+        let challenge =
+            format!("Bearer error=\"insufficient_user_authentication\", acr_values=\"{}\"", values.join(" "));
+        response.insert_header((header::WWW_AUTHENTICATE, challenge));
+    }
     let mut response = response.body(problem.body(lang, request_id).to_string());
     // So that the middleware can tell a refusal of ours from an error of the framework.
     response.extensions_mut().insert(problem.clone());

@@ -9,9 +9,12 @@ use super::{
     messages::{MessageSettings, MessageSettingsPatch, MessageSettingsView},
     rules,
 };
-use crate::http::{
-    Link,
-    typed_patch::{given, kept, members},
+use crate::{
+    access::Assurance,
+    http::{
+        Link,
+        typed_patch::{given, kept, members},
+    },
 };
 
 /// What a Comune has set. What it has not set is absent; a member that this version does not know was written by
@@ -35,6 +38,23 @@ pub struct TenantSettings {
     pub private_hosts: Vec<String>,
     /// How the Comune writes to people.
     pub messages: MessageSettings,
+    /// How callers are known.
+    pub identity: IdentitySettings,
+}
+
+/// How well a Comune wants its callers known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IdentitySettings {
+    /// What citizens need for what is theirs; absent: level 2.
+    pub minimum_assurance: Option<Assurance>,
+}
+
+impl IdentitySettings {
+    /// What citizens need for what is theirs.
+    pub fn minimum(&self) -> Assurance {
+        self.minimum_assurance.unwrap_or(Assurance::L2)
+    }
 }
 
 /// Settings, and which change of them this is.
@@ -55,7 +75,7 @@ pub struct StoredSettings {
     "cors_origins": ["https://servizi.comune.bugliano.example"], "hold_minutes": 10,
     "private_hosts": [],
     "messages": { "sender_name": null, "reply_to": null, "reminder_hours": 24, "app_io_enabled": false },
-    "version": 3, "links": []
+    "identity": { "minimum_assurance": "l2" }, "version": 3, "links": []
 }))]
 pub struct SettingsView {
     /// What the Comune is called.
@@ -97,12 +117,22 @@ pub struct SettingsView {
     /// How the Comune writes to people. For admins only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub messages: Option<MessageSettingsView>,
+    /// How well callers must be known.
+    pub identity: IdentityView,
     /// Counts changes.
     #[schema(minimum = 0)]
     pub version: i64,
     /// What the caller may do with them now.
     #[schema(max_items = 5)]
     pub links: Vec<Link>,
+}
+
+/// How well callers must be known.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = IdentitySettings, example = json!({ "minimum_assurance": "l2" }))]
+pub struct IdentityView {
+    /// What citizens need for what is theirs: a token of a lower level is refused with `assurance-too-low`.
+    pub minimum_assurance: Assurance,
 }
 
 /// The languages there are.
@@ -172,6 +202,22 @@ pub struct SettingsPatch {
     #[validate(nested)]
     #[schema(value_type = MessageSettingsPatch)]
     pub messages: Option<MessageSettingsPatch>,
+    /// How well callers must be known; null: all of it as by default.
+    #[serde(default, deserialize_with = "given")]
+    #[validate(nested)]
+    #[schema(value_type = Option<IdentityPatch>)]
+    pub identity: Option<Option<IdentityPatch>>,
+}
+
+/// What to change of how well callers must be known.
+#[derive(Debug, Clone, Default, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = IdentitySettingsPatch, example = json!({ "minimum_assurance": "l3" }))]
+pub struct IdentityPatch {
+    /// What citizens need for what is theirs; null: `l2`.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Assurance>)]
+    pub minimum_assurance: Option<Option<Assurance>>,
 }
 
 /// A host, by name or IP address.

@@ -6,7 +6,7 @@ use storage::{Db, Tx};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    model::{SettingsPatch, SettingsView, StoredSettings, languages},
+    model::{IdentityView, SettingsPatch, SettingsView, StoredSettings, languages},
     rules, store,
 };
 use crate::{
@@ -102,6 +102,7 @@ fn reply(caller: &Caller, tenant: &Tenant, stored: StoredSettings) -> Reply<Sett
         hold_minutes: whole.then_some(settings.hold_minutes),
         private_hosts: whole.then_some(settings.private_hosts),
         messages: whole.then(|| settings.messages.view()),
+        identity: IdentityView { minimum_assurance: settings.identity.minimum() },
         version,
         links: whole.then(change).into_iter().collect(),
     };

@@ -2,7 +2,7 @@
 
 use validator::ValidationError;
 
-use super::model::{SettingsPatch, TenantSettings};
+use super::model::{IdentitySettings, SettingsPatch, TenantSettings};
 use crate::tenants::Tenant;
 
 fn refused(code: &'static str, words: &'static str) -> ValidationError {
@@ -158,6 +158,11 @@ pub fn apply(patch: SettingsPatch, settings: &mut TenantSettings, tenant: &mut T
     if let Some(messages) = patch.messages {
         messages.apply(&mut settings.messages);
     }
+    match patch.identity {
+        None => {}
+        Some(None) => settings.identity = IdentitySettings::default(),
+        Some(Some(patch)) => set(&mut settings.identity.minimum_assurance, patch.minimum_assurance),
+    }
 }
 
 /// The patron saint's day as it is written.
@@ -168,6 +173,7 @@ pub fn patron_day(tenant: &Tenant) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::Assurance;
 
     #[test]
     fn an_origin_is_written_as_browsers_write_it() {
@@ -235,6 +241,11 @@ mod tests {
         apply(read(r#"{"hold_minutes":null,"email":"a@b.example"}"#), &mut settings, &mut tenant);
         assert_eq!((settings.hold_minutes, settings.phone.as_deref()), (None, Some("1")));
         assert_eq!(settings.email.as_deref(), Some("a@b.example"));
+        apply(read(r#"{"identity":{"minimum_assurance":"l3"}}"#), &mut settings, &mut tenant);
+        apply(read(r#"{"identity":{}}"#), &mut settings, &mut tenant);
+        assert_eq!(settings.identity.minimum(), Assurance::L3);
+        apply(read(r#"{"identity":null}"#), &mut settings, &mut tenant);
+        assert_eq!(settings.identity.minimum(), Assurance::L2);
         assert_eq!(patron_day(&tenant).as_deref(), Some("06-24"));
         apply(read(r#"{"patron_day":null}"#), &mut settings, &mut tenant);
         assert_eq!((patron_day(&tenant), tenant.patron_name), (None, None));

@@ -218,6 +218,7 @@ impl Stage {
                 let pointer = name.strip_prefix("made").unwrap_or_else(|| panic!("{{{name}}} stands for nothing"));
                 match pointer.split_once('|') {
                     Some((pointer, "last")) => made.text_at(pointer).rsplit('/').next().into(),
+                    Some((pointer, "totp")) => rows::totp(made.text_at(pointer), 0).into(),
                     _ => made.at(if pointer.is_empty() { "/id" } else { pointer }).clone(),
                 }
             }

@@ -10,4 +10,4 @@ pub mod rules;
 pub mod store;
 
 pub use model::{StaffMember, StaffRole};
-pub use store::{by_subject, insert, names};
+pub use store::{by_id, by_subject, insert, names};

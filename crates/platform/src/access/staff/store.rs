@@ -88,6 +88,25 @@ pub fn by_subject(tx: &mut Tx<'_>, provider: &str, subject: &str) -> storage::Re
         .select((s::id, s::role, s::disabled_at))
         .first(tx.conn())
         .optional()?;
+    member(tx, found)
+}
+
+/// Whoever has this id, unless they were disabled.
+///
+/// # Errors
+/// When the database fails.
+pub fn by_id(tx: &mut Tx<'_>, id: StaffId) -> storage::Result<Option<StaffMember>> {
+    use staff_members as s;
+    let found = s::table.filter(s::tenant_id.eq(Key(tx.tenant()))).filter(s::id.eq(Key(id)));
+    let found = found.select((s::id, s::role, s::disabled_at)).first(tx.conn()).optional()?;
+    member(tx, found)
+}
+
+/// Puts somebody who gets in together with their offices.
+fn member(
+    tx: &mut Tx<'_>,
+    found: Option<(Id<StaffMember>, StaffRole, Option<Timestamp>)>,
+) -> storage::Result<Option<StaffMember>> {
     let Some((id, role, None)) = found else { return Ok(None) };
     let rows: Vec<(Id<Office>, bool)> = staff_offices::table
         .inner_join(

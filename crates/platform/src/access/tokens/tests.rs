@@ -146,6 +146,7 @@ fn provider(keys: KeyLocation) -> Provider {
         audience: "sportello:{tenant}".to_owned(),
         algorithms: vec![Algorithm::ES256, Algorithm::EdDSA, Algorithm::RS256],
         keys,
+        assurance: AssuranceClaim::default(),
         claims: ClaimNames::default(),
     }
 }

@@ -1,0 +1,7 @@
+//! Whom the server believes to be who they say, and how sure it wants to be.
+
+mod assurance;
+mod passwords;
+
+pub(crate) use assurance::KINDS as ASSURANCE_KINDS;
+pub(crate) use passwords::KINDS as PASSWORD_KINDS;
