@@ -2,6 +2,7 @@
 
 mod assurance;
 mod passwords;
+mod provider;
 
 pub(crate) use assurance::KINDS as ASSURANCE_KINDS;
 pub(crate) use passwords::KINDS as PASSWORD_KINDS;
