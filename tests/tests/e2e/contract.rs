@@ -25,7 +25,14 @@ both_databases!(
 );
 
 /// Operations that make something which has no address of its own, and why.
-const WITHOUT_LOCATION: &[(&str, &str)] = &[("create_calendar_feed", "its address is a secret, told once in `href`")];
+const WITHOUT_LOCATION: &[(&str, &str)] = &[
+    ("create_calendar_feed", "its address is a secret, told once in `href`"),
+    ("create_session", "tokens, which are shown once"),
+    ("create_session_refresh", "tokens, which are shown once"),
+    ("create_totp_enrolment", "a seed, which is shown once"),
+    ("create_totp_confirmation", "codes, which are shown once"),
+    ("create_password_enrolment", "a code, which is shown once"),
+];
 
 /// An id that nothing has.
 const NOBODY: &str = "01890a5d-ac96-774b-bcce-b302099a8057";

@@ -275,7 +275,8 @@ pub(super) fn add_shared(components: &mut Map<String, Value>) {
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "A JWT of the Comune's identity provider, checked as RFC8725 asks (issuer, audience, expiry, \
-                and only asymmetric algorithms), or an API key (`spk_…`) of a device or an integration.",
+                and only asymmetric algorithms), the access token (`sps_…`) of a session of somebody of the staff, or an API \
+                key (`spk_…`) of a device or an integration.",
         } }),
     );
     let mut responses = taken(components, "responses");

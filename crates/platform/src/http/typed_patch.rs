@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use validator::Validate;
 
@@ -41,6 +41,29 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for TypedPatch<T> {
 /// When the value has the wrong form.
 pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// The same of an object all of whose members may be absent: serde would read an empty array as one.
+///
+/// # Errors
+/// When the value is neither null nor an object of the right form.
+pub fn given_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object or null")
+        }
+        fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+    }
+    deserializer.deserialize_any(Object(PhantomData)).map(Some)
 }
 
 /// Reads a member that cannot be taken away: null is refused.
@@ -84,6 +107,15 @@ mod tests {
         phone: Option<Option<String>>,
         #[serde(deserialize_with = "kept")]
         name: Option<String>,
+        #[serde(deserialize_with = "given_object")]
+        inner: Option<Option<Inner>>,
+    }
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Inner {
+        #[serde(deserialize_with = "given")]
+        phone: Option<Option<String>>,
     }
 
     #[test]
@@ -92,6 +124,13 @@ mod tests {
         assert_eq!(read("{}").unwrap(), Sample::default());
         assert_eq!(read(r#"{"phone":null}"#).unwrap().phone, Some(None));
         assert_eq!(read(r#"{"phone":"1"}"#).unwrap().phone, Some(Some("1".to_owned())));
+        assert_eq!(read(r#"{"inner":null}"#).unwrap().inner, Some(None));
+        let inner = Inner { phone: Some(None) };
+        assert_eq!(read(r#"{"inner":{"phone":null}}"#).unwrap().inner, Some(Some(inner)));
+        assert_eq!(read(r#"{"inner":{}}"#).unwrap().inner, Some(Some(Inner::default())));
+        for bad in [r#"{"inner":[]}"#, r#"{"inner":7}"#, r#"{"inner":{"x":1}}"#] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
         assert_eq!(read(r#"{"name":"x"}"#).unwrap().name, Some("x".to_owned()));
         assert!(read(r#"{"name":null}"#).is_err());
     }

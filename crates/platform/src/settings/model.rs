@@ -13,7 +13,7 @@ use crate::{
     access::Assurance,
     http::{
         Link,
-        typed_patch::{given, kept, members},
+        typed_patch::{given, given_object, kept, members},
     },
 };
 
@@ -203,7 +203,7 @@ pub struct SettingsPatch {
     #[schema(value_type = MessageSettingsPatch)]
     pub messages: Option<MessageSettingsPatch>,
     /// How well callers must be known; null: all of it as by default.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given_object")]
     #[validate(nested)]
     #[schema(value_type = Option<IdentityPatch>)]
     pub identity: Option<Option<IdentityPatch>>,

@@ -69,6 +69,7 @@ async fn what_is_ones_own_needs_the_level_that_the_comune_asks_for(server: Serve
     for (wrong, field) in [
         (json!({ "identity": { "minimum_assurance": "l4" } }), "/identity/minimum_assurance"),
         (json!({ "identity": { "minimum": "l2" } }), "/identity/minimum"),
+        (json!({ "identity": [] }), "/identity"),
     ] {
         admin.patch("/settings", wrong).if_match("*").await.problem(422, "invalid-body").field(field);
     }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Somebody whose password is right. More may be asked of them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) entry: StaffEntry,
     hash: Option<String>,
@@ -32,6 +32,8 @@ pub(super) struct Attempt {
     after: Lockout,
     open: bool,
 }
+
+kernel::redacted_debug!(Attempt);
 
 /// What is proved with beside the password.
 #[derive(Clone)]
