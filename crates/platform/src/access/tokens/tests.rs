@@ -179,6 +179,7 @@ async fn good_tokens_of_every_algorithm() {
                 given_name: Some("Mario".to_owned()),
                 family_name: Some("Rossi".to_owned()),
                 email: None,
+                assurance: Assurance::L1,
             }
         );
     }
