@@ -99,7 +99,9 @@ impl Setup {
             .set("server.workers", 2)
             .set("database.read_connections", 4)
             .set("database.write_connections", 4)
-            .set("log.format", "text");
+            .set("log.format", "text")
+            // Whoever reads a stream as if it were a page gets to its end; tests of streams say how long.
+            .set("events.stream_seconds", 1);
         // Hundreds of callers come from one address here; the tests of the limits set their own.
         for kind in LIMITED {
             setup.set(&format!("limits.{kind}_per_minute"), 10_000_000);

@@ -16,8 +16,8 @@ use platform::{
     events::{EventTypes, Live, routes::StreamHabits},
     http::MaxBody,
     idempotency::InFlight,
-    privacy::Holdings,
     messages::Composers,
+    privacy::Holdings,
     webhooks::routes::MostWebhooks,
 };
 use storage::Db;

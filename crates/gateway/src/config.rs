@@ -407,11 +407,18 @@ mod tests {
             for (setting, default) in settings.as_object().unwrap() {
                 let needle = if section == "identity" { "identity.providers".into() } else { format!("`{setting}`") };
                 assert!(page.contains(&needle), "docs/configuration.md lacks {section}.{setting}");
-                let shown = if default.is_null() || default.is_array() { continue } else { format!("`{default}`") };
-                assert!(
-                    page.contains(&shown),
-                    "docs/configuration.md lacks the default {shown} of {section}.{setting}"
+                let whole = [(setting.clone(), default.clone())];
+                let parts = default.as_object().map_or_else(
+                    || whole.to_vec(),
+                    |parts| parts.iter().map(|(name, default)| (name.clone(), default.clone())).collect(),
                 );
+                for (name, default) in parts.iter().filter(|(_, default)| !default.is_null() && !default.is_array()) {
+                    let row = format!("`{default}`");
+                    assert!(
+                        page.contains(&row),
+                        "docs/configuration.md lacks the default {row} of {section}.{setting} {name}"
+                    );
+                }
             }
         }
     }

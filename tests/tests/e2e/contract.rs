@@ -32,6 +32,7 @@ const WITHOUT_LOCATION: &[(&str, &str)] = &[
     ("create_totp_enrolment", "a seed, which is shown once"),
     ("create_totp_confirmation", "codes, which are shown once"),
     ("create_password_enrolment", "a code, which is shown once"),
+    ("rotate_webhook_key", "a key, which is shown once"),
 ];
 
 /// An id that nothing has.

@@ -65,9 +65,15 @@ type Declared = (Vec<String>, Vec<(String, String, bool)>);
 fn every_table_is_what_the_code_believes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut believed = BTreeMap::new();
-    for entry in fs::read_dir(root.join("crates")).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path().join("src/schema.rs")).unwrap_or_default();
-        believed.extend(declared(&text));
+    let mut folders = vec![root.join("crates")];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.ends_with("schema.rs") {
+                believed.extend(declared(&fs::read_to_string(path).unwrap()));
+            }
+        }
     }
     for backend in backends() {
         let fresh = migrated(backend);

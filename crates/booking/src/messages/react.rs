@@ -31,7 +31,7 @@ fn asked(event: &str) -> Option<Asked> {
         // Whom it is for may be another.
         "appointment.updated" => asked(None, &[REMINDER], true),
         "appointment.cancelled" => asked(Some(CANCELLATION), &[CONFIRMATION, REMINDER, CHANGE], false),
-        "appointment.checked-in" | "appointment.completed" | "appointment.no-show" => asked(None, &[REMINDER], false),
+        "appointment.checked_in" | "appointment.completed" | "appointment.no_show" => asked(None, &[REMINDER], false),
         _ => None,
     }
 }
@@ -108,11 +108,11 @@ mod tests {
         assert_eq!(told("appointment.confirmed"), Some(CONFIRMATION));
         assert_eq!(told("appointment.rescheduled"), Some(CHANGE));
         assert_eq!(told("appointment.cancelled"), Some(CANCELLATION));
-        for event in ["appointment.updated", "appointment.no-show", "appointment.checked-in"] {
+        for event in ["appointment.updated", "appointment.no_show", "appointment.checked_in"] {
             assert_eq!(told(event), None, "{event}");
             assert!(asked(event).unwrap().outdated.contains(&REMINDER), "{event}");
         }
-        for event in ["appointment.service-started", "appointment.reinstated", "office.updated"] {
+        for event in ["appointment.service_started", "appointment.reinstated", "office.updated"] {
             assert_eq!(asked(event), None, "{event}");
         }
     }

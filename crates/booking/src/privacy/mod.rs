@@ -5,9 +5,12 @@ mod store;
 
 use jiff::Timestamp;
 use kernel::{Lang, PublicCode};
-use platform::privacy::{
-    Disposal, Due, Held, HeldFile, Overdue, Person, PersonalData, Place, RecordId, RecordKind, Rectification,
-    Reference, Section, people::model::KnownBy,
+use platform::{
+    messages::store as messages,
+    privacy::{
+        Disposal, Due, Held, HeldFile, Overdue, Person, PersonalData, Place, RecordId, RecordKind, Rectification,
+        Reference, Section, people::model::KnownBy, written,
+    },
 };
 use storage::{DbError, Tx};
 
@@ -53,7 +56,7 @@ impl PersonalData for Appointments {
     fn export(&self, tx: &mut Tx<'_>, place: Place<'_>, person: &Person) -> storage::Result<Held> {
         let theirs = of_person(tx, person)?;
         let mut held = Held::default();
-        let (mut about, mut booked) = (Vec::new(), Vec::new());
+        let (mut about, mut booked, mut told) = (Vec::new(), Vec::new(), Vec::new());
         // Who booked for them is the one to see it. That it is really them the office finds out when it is asked.
         let shown = |(_, bond): &(Appointment, Bond)| !(person.asks_themselves && *bond == Bond::BookedByAnother);
         for (appointment, bond) in theirs.into_iter().filter(shown) {
@@ -64,6 +67,9 @@ impl PersonalData for Appointments {
                 let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
                 let (name, bytes) = (format!("{code}.ics"), text.into_bytes());
                 held.files.push(HeldFile { name, media_type: "text/calendar", bytes });
+                for (message, content) in messages::about(tx, appointment.id.cast())? {
+                    told.push(written(&message.view(content))?);
+                }
             }
             let row = exports::told(tx, vec![appointment], Lang::It, true)?.pop();
             let row = row.map(serde_json::to_value).transpose();
@@ -74,6 +80,7 @@ impl PersonalData for Appointments {
         }
         held.sections.push(Section { name: "appointments", entries: about });
         held.sections.push(Section { name: "booked_for_others", entries: booked });
+        held.sections.push(Section { name: "messages", entries: told });
         Ok(held)
     }
 
@@ -134,7 +141,9 @@ impl PersonalData for Appointments {
             if store::take_out(tx, appointment.id)? {
                 identity::anonymise(tx, &appointment)?;
                 let nobody = appointments::find(tx, appointment.id)?.map(|anonymous| anonymous.person_key);
-                store::unlink(tx, appointment.id, &nobody.unwrap_or_default())?;
+                let nobody = nobody.unwrap_or_default();
+                store::unlink(tx, appointment.id, &nobody)?;
+                messages::forget(tx, appointment.id.cast(), &nobody)?;
                 disposed = disposed.saturating_add(1);
             }
         }

@@ -42,7 +42,7 @@ Every Comune has its own address, `/{comune}/v1`, and sees only what is its own.
 - `Accept-Language` chooses the language of titles: `it`, `en` or `de`.";
 
 /// The groups of operations, in reading order.
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 14] = [
     ("status", "Whether the service of a Comune answers."),
     ("me", "Who the caller is, and what they may do."),
     ("sessions", "Staff who sign in with a password, where the installation has them."),

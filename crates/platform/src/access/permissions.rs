@@ -147,18 +147,23 @@ mod tests {
 
     #[test]
     fn staff_reach_as_far_as_their_offices_and_the_urp_everywhere() {
+        let happens = |reach, n| vec![("events.read", reach, n)];
         let counter = |reach, n| {
             let names =
                 ["appointments.read", "appointments.change", "appointments.book", "exports.read", "exports.people"];
             names.map(|name| (name, reach, n)).to_vec()
         };
         let figures = |reach, n| vec![("statistics.read", reach, n)];
-        assert_eq!(told(staff(StaffRole::Operator, false)), counter("offices", 2));
-        assert_eq!(told(staff(StaffRole::Operator, true)), [counter("all", 0), figures("all", 0)].concat());
+        assert_eq!(told(staff(StaffRole::Operator, false)), [counter("offices", 2), happens("offices", 2)].concat());
+        assert_eq!(
+            told(staff(StaffRole::Operator, true)),
+            [counter("all", 0), figures("all", 0), happens("all", 0)].concat()
+        );
         let decides = vec![("office.manage", "offices", 2)];
-        let manager = [counter("offices", 2), figures("offices", 2), decides].concat();
+        let manager = [counter("offices", 2), figures("offices", 2), decides, happens("offices", 2)].concat();
         assert_eq!(told(staff(StaffRole::Manager, false)), manager);
-        let everything = vec![("office.manage", "all", 0), ("directory.write", "all", 0), ("administration", "all", 0)];
+        let everything = ["office.manage", "directory.write", "events.read", "webhooks.write", "administration"];
+        let everything = everything.map(|name| (name, "all", 0)).to_vec();
         assert_eq!(told(staff(StaffRole::Admin, false)), [counter("all", 0), figures("all", 0), everything].concat());
     }
 }

@@ -102,6 +102,7 @@ impl FromRequest for LastEventId {
 
 /// Events, and where the reader is.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "items": [], "next": null, "cursor": "MTA0Mg" }))]
 pub struct EventPage {
     /// The events, in the order in which everybody reads them.
     #[schema(max_items = 100)]
@@ -116,6 +117,10 @@ pub struct EventPage {
 
 /// The kinds of events.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({ "items": [{
+    "type": "office.created", "subject": "office", "description": "An office was added.",
+    "data_schema": { "type": "object" }
+}] }))]
 pub struct EventTypeList {
     /// Each with the form of its data.
     #[schema(max_items = 500)]
@@ -131,7 +136,7 @@ pub struct EventTypeList {
 #[utoipa::path(tag = "events", params(EventQuery), responses(
     (status = 200, description = "A page of events", body = EventPage),
     (status = 403, description = "`forbidden`: not for citizens, and not without the scope", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 410, description = "`events-expired`: what follows the cursor is no longer kept; `latest` is where to go on", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 410, description = "`events-expired`: what follows the cursor is no longer kept; the cursor to go on from is told", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-query`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/events")]

@@ -145,7 +145,7 @@ mod tests {
     fn waits_grow_from_a_minute_to_six_hours_and_then_end() {
         let waits: Vec<_> = (1..=MOST_ATTEMPTS).map(|n| wait_after(n, 128).map(|wait| wait.as_secs())).collect();
         assert_eq!(waits.first().copied().flatten(), Some(60));
-        assert_eq!(waits[6], Some(21_616));
+        assert_eq!(waits[6], Some(21_600));
         assert_eq!(waits[7], None);
         assert!(waits[..7].is_sorted());
         assert_eq!(wait_after(1, 0).unwrap().as_secs(), 48);

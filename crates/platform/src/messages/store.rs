@@ -251,6 +251,43 @@ pub fn contents(tx: &mut Tx<'_>, ids: &[MessageId]) -> storage::Result<Vec<(Mess
     Ok(rows.into_iter().map(content).collect())
 }
 
+/// Everything that was planned about a subject, with what was written, in the order of planning.
+///
+/// # Errors
+/// When the database fails.
+pub fn about(tx: &mut Tx<'_>, subject: SubjectId) -> storage::Result<Vec<(Message, Option<Content>)>> {
+    use messages as m;
+    let of = m::table.filter(m::tenant_id.eq(Key(tx.tenant()))).filter(m::subject_id.eq(Key(subject)));
+    let found: Vec<Message> = of.order(m::id).select(Message::as_select()).load(tx.conn())?;
+    let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
+    let mut written = contents(tx, &ids)?;
+    let mut content = |id| {
+        let at = written.iter().position(|(of, _)| *of == id)?;
+        Some(written.swap_remove(at).1)
+    };
+    Ok(found.into_iter().map(|message| (message.clone(), content(message.id))).collect())
+}
+
+/// Takes out what was written about a subject and to whom, and puts a pseudonym that is nobody's in the person's place.
+/// What still waits is withdrawn.
+///
+/// # Errors
+/// When the database fails.
+pub fn forget(tx: &mut Tx<'_>, subject: SubjectId, nobody: &str) -> storage::Result<()> {
+    use message_contents as c;
+    use messages as m;
+    let tenant = Key(tx.tenant());
+    let of = m::table.filter(m::tenant_id.eq(tenant)).filter(m::subject_id.eq(Key(subject)));
+    let ids: Vec<MessageId> = of.select(m::id).load(tx.conn())?;
+    let ids: Vec<_> = ids.into_iter().map(Key).collect();
+    diesel::delete(c::table.filter(c::tenant_id.eq(tenant)).filter(c::message_id.eq_any(ids))).execute(tx.conn())?;
+    diesel::update(of).set(m::person.eq(nobody)).execute(tx.conn())?;
+    diesel::update(of.filter(m::state.eq_any([MessageState::Planned, MessageState::Parked])))
+        .set((m::state.eq(MessageState::Withdrawn), m::outcome.eq(Some("anonymised"))))
+        .execute(tx.conn())?;
+    Ok(())
+}
+
 /// Whose messages are listed.
 #[derive(Debug, Clone)]
 pub enum Listed {

@@ -17,8 +17,9 @@ use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 use kernel::Id;
+use serde::Serialize;
 use serde_json::{Map, Value};
-use storage::Tx;
+use storage::{DbError, Tx};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -30,6 +31,17 @@ use crate::{access::DeploymentSecret, tenants::Tenant};
 
 /// The identifier of a record, of whatever kind.
 pub type RecordId = Id<Uuid>;
+
+/// Something held as an entry of an export.
+///
+/// # Errors
+/// When it cannot be written as a JSON object.
+pub fn written(of: &impl Serialize) -> storage::Result<Map<String, Value>> {
+    match serde_json::to_value(of) {
+        Ok(Value::Object(members)) => Ok(members),
+        _ => Err(DbError::Other("something held cannot be written".to_owned()).into()),
+    }
+}
 
 /// Where something is asked for.
 #[derive(Debug, Clone, Copy)]

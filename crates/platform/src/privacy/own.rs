@@ -8,8 +8,12 @@ use storage::Tx;
 use super::{
     Disposal, Due, Held, Overdue, Person, PersonalData, Place, RecordId, RecordKind, Rectification, Reference, Section,
     access_log::{model::AccessEntry, store},
+    written,
 };
-use crate::audit::{self, Entry};
+use crate::{
+    audit::{self, Entry},
+    messages::preferences::store as preferences,
+};
 
 /// The platform's own holding.
 #[derive(Debug)]
@@ -31,8 +35,14 @@ impl PersonalData for Own {
     fn export(&self, tx: &mut Tx<'_>, _: Place<'_>, person: &Person) -> storage::Result<Held> {
         let actions = audit::by_actor(tx, &person.actor())?.iter().map(action).collect();
         let accesses = store::about(tx, &person.key)?.iter().map(access).collect();
+        let wishes = written(&preferences::of(tx, &person.key)?)?;
         let section = |name, entries| Section { name, entries };
-        Ok(Held { sections: vec![section("actions", actions), section("accesses", accesses)], files: Vec::new() })
+        let sections = vec![
+            section("actions", actions),
+            section("accesses", accesses),
+            section("message_preferences", vec![wishes]),
+        ];
+        Ok(Held { sections, files: Vec::new() })
     }
 
     fn rectify(&self, _: &mut Tx<'_>, _: Place<'_>, _: &Person, _: &Rectification) -> storage::Result<i64> {

@@ -121,6 +121,12 @@ pub struct KindFilter(#[expect(dead_code, reason = "describes the items of a lis
 
 /// A webhook that was just made, with the key that its receiver checks signatures with. The key is not shown again.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "01980000-0000-7000-8000-000000000060", "url": "https://protocollo.example/sportello",
+    "description": "Protocollo", "kinds": ["appointment.*"], "state": "enabled", "disabled_because": null,
+    "previous_key_expires_at": null, "version": 1, "created_at": "2026-11-28T10:00:00+01:00",
+    "updated_at": "2026-11-28T10:00:00+01:00", "links": [], "signing_key": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+}))]
 pub struct CreatedWebhook {
     /// The webhook.
     #[serde(flatten)]

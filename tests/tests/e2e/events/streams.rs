@@ -13,11 +13,18 @@ use crate::{
     world::{Desk, Plan, World},
 };
 
-both_databases!(
+both_databases!(patient =>
     what_happens_is_told_at_once_and_resumed_where_one_was,
     a_board_is_told_of_its_office_alone,
     a_stream_ends_when_it_is_told_to
 );
+
+/// The demo, with streams that last.
+fn patient(backend: Backend) -> Server {
+    Server::demo_with(backend, |setup| {
+        setup.set("events.stream_seconds", 900);
+    })
+}
 
 /// A stream being read.
 struct Reading {
@@ -129,7 +136,7 @@ async fn a_stream_ends_when_it_is_told_to(mut server: Server) {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_silent_says_so_and_so_many_may_listen() {
     let server = Server::demo_with(Backend::Sqlite, |setup| {
-        setup.set("events.stream_heartbeat_seconds", 1).set("events.max_streams", 2);
+        setup.set("events.stream_seconds", 900).set("events.stream_heartbeat_seconds", 1).set("events.max_streams", 2);
     });
     let admin = server.client("admin");
     let mut first = Reading::of(&admin, "", None).await;
@@ -150,7 +157,9 @@ async fn what_happens_at_one_gateway_is_told_at_the_other() {
     if !Backend::Postgres.available() {
         return;
     }
-    let first = Server::start(Backend::Postgres, |_| ());
+    let first = Server::start(Backend::Postgres, |setup| {
+        setup.set("events.stream_seconds", 900);
+    });
     let second = first.beside();
     let world = World::another(&first, "gemello").await;
     let key = rows::key(&world, KeyKind::Integration, None, &[KeyScope::EventsRead]).await;

@@ -171,7 +171,7 @@ mod tests {
             ("2026-11-27T23:30:00Z", "2026-10-28T23:00:00Z"),
             ("2026-11-27T22:30:00Z", "2026-10-27T23:00:00Z"),
             // The clocks were changed in between.
-            ("2026-11-20T12:00:00Z", "2026-10-20T22:00:00Z"),
+            ("2026-11-20T12:00:00Z", "2026-10-19T22:00:00Z"),
         ] {
             let (days, now): (i64, Timestamp) = (if now.contains("T12") { 31 } else { 30 }, now.parse().unwrap());
             assert_eq!(due_before(now, days), before.parse::<Timestamp>().unwrap(), "{now}");

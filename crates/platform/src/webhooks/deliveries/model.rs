@@ -134,6 +134,12 @@ pub struct DeliveryView {
 
 /// A delivery with each time it was tried.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "01980000-0000-7000-8000-000000000070", "webhook_id": "01980000-0000-7000-8000-000000000060",
+    "event_id": "01980000-0000-7000-8000-000000000080", "state": "delivered", "attempts": 1,
+    "next_attempt_at": null, "created_at": "2026-11-28T10:00:00+01:00", "settled_at": "2026-11-28T10:00:01+01:00",
+    "links": [], "tries": [{ "started_at": "2026-11-28T10:00:00+01:00", "millis": 84, "status": 204, "outcome": "delivered" }]
+}))]
 pub struct DeliveryLog {
     /// The delivery.
     #[serde(flatten)]
