@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use kernel::{Lang, TaxCode};
 use platform::ports::{IoDenied, IoMessage, IoMessages, IoProfile};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, header, redirect};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The largest answer read, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -42,7 +42,8 @@ impl AppIo {
         crate::install_crypto_provider();
         let base = Url::parse(&format!("{}/", base.trim_end_matches('/'))).map_err(|_no_url| AppIoError::Address)?;
         let secure = base.scheme() == "https";
-        if !secure && !(base.scheme() == "http" && crate::jwks::is_loopback(&base)) {
+        let on_this_machine = base.scheme() == "http" && crate::jwks::is_loopback(&base);
+        if !(secure || on_this_machine) {
             return Err(AppIoError::Address);
         }
         #[expect(clippy::disallowed_methods, reason = "this is where outgoing calls get their limits")]
@@ -102,21 +103,24 @@ impl AppIo {
         if status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let languages = body["preferred_languages"].as_array().into_iter().flatten();
+        let languages = body.get("preferred_languages").and_then(Value::as_array).into_iter().flatten();
         Ok(Some(IoProfile {
-            sender_allowed: body["sender_allowed"].as_bool().unwrap_or(false),
+            sender_allowed: body.get("sender_allowed").and_then(Value::as_bool).unwrap_or(false),
             languages: languages.filter_map(|tag| tag.as_str().and_then(language)).collect(),
         }))
     }
 
     async fn send_message(&self, key: &str, message: &IoMessage) -> Result<String, IoDenied> {
-        let mut content = json!({ "subject": message.subject, "markdown": message.markdown });
+        let mut content = Map::from_iter([
+            ("subject".to_owned(), message.subject.clone().into()),
+            ("markdown".to_owned(), message.markdown.clone().into()),
+        ]);
         if let Some(due) = message.due_at {
-            content["due_date"] = due.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string().into();
+            content.insert("due_date".to_owned(), due.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string().into());
         }
         let body = json!({ "fiscal_code": message.tax_code.as_str(), "content": content });
         let (status, answer) = self.exchange(self.request(Method::POST, &["messages"], key)?.json(&body)).await?;
-        match answer["id"].as_str() {
+        match answer.get("id").and_then(Value::as_str) {
             Some(id) => Ok(id.to_owned()),
             None if status == StatusCode::NOT_FOUND => Err(IoDenied::Refused(404)),
             None => Err(temporary("app-io-answer", None)),

@@ -117,8 +117,8 @@ fn failure(error: reqwest::Error) -> WebhookFailure {
     if error.is_timeout() {
         return WebhookFailure::TimedOut;
     }
-    let causes = std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
-    if causes.into_iter().any(|cause| cause.is::<Forbidden>()) {
+    let whole: &(dyn std::error::Error + 'static) = &error;
+    if std::iter::successors(Some(whole), |error| error.source()).any(<dyn std::error::Error>::is::<Forbidden>) {
         return WebhookFailure::ForbiddenAddress;
     }
     // The address may hold a token of the receiver's.

@@ -133,7 +133,7 @@ async fn follow(server: &Server, request: &Request, answer: &Answer) {
 /// Whoever works for the Comune says which version they change, and is told when it is not the one there is.
 async fn asks_staff_which_version_they_change(server: Server) {
     let (contract, samples) = (Contract::committed(), Samples::read());
-    let [stage, ..] = stage::Stage::set(&server, "altrove").await;
+    let [stage, ..] = Box::pin(stage::Stage::set(&server, "altrove")).await;
     let mut tried = 0;
     for operation in contract.operations() {
         let takes = operation.parameters.iter().any(|parameter| parameter["name"] == "If-Match");

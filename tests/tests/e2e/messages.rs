@@ -53,11 +53,13 @@ impl Post {
     }
 
     /// Tells the mail server what to refuse.
+    #[expect(clippy::needless_pass_by_value, reason = "a literal, not worth an ampersand")]
     pub(crate) fn refuse(&self, what: Value) {
         fs::write(self.folder.path().join("refuse.json"), what.to_string()).unwrap();
     }
 
     /// Tells App IO who uses it and how it answers.
+    #[expect(clippy::needless_pass_by_value, reason = "a literal, not worth an ampersand")]
     pub(crate) fn profiles(&self, what: Value) {
         fs::write(self.folder.path().join("io.json"), what.to_string()).unwrap();
     }

@@ -171,7 +171,7 @@ impl About {
             "by_office": by_office,
             "reason": reason,
         });
-        let entries = entries(tx, &tenant, lang, vec![appointment.clone()])?;
+        let entries = entries(tx, tenant, lang, vec![appointment.clone()])?;
         let file = Attachment {
             name: "appuntamento.ics".to_owned(),
             media_type: "text/calendar; charset=utf-8; method=PUBLISH".to_owned(),

@@ -47,7 +47,8 @@ pub(super) async fn run(db: &Db, command: EventCommand) -> Result<ExitCode, CliE
             let scope = scope_of(db, &of.tenant).await?;
             let mut parked = all(db, &scope).await?;
             if let Some(id) = id {
-                let id: Id<ParkedReaction> = id.parse().map_err(|_| CliError::Refused(format!("{id} is no id")))?;
+                let id: Id<ParkedReaction> =
+                    id.parse().map_err(|_not_an_id| CliError::Refused(format!("{id} is no id")))?;
                 parked.retain(|parked| parked.id == id);
                 if parked.is_empty() {
                     return Err(CliError::Refused(format!("no parked reaction has the id {id}")));

@@ -26,6 +26,8 @@ use uuid::Uuid;
 
 /// How many messages are leased together.
 const BATCH: i64 = 20;
+/// Why a message failed that had no way to anybody.
+const NO_MAIL_SERVER: &str = "no-mail-server";
 /// How many are sent at once.
 const TOGETHER: usize = 4;
 
@@ -82,6 +84,10 @@ impl Sender {
     async fn serve(&self, gateway: &str, tenant: &Tenant, stopping: &watch::Receiver<bool>) -> Result<(), Problem> {
         let scope = Scope::system(tenant.tenant_id);
         while !*stopping.borrow() && self.db.glance(&scope, store::is_any_due).await? {
+            if self.mailer.is_none() && !self.db.read(&scope, settings::get).await?.settings.messages.app_io_enabled {
+                self.db.write(&scope, |tx| store::fail_due(tx, NO_MAIL_SERVER)).await?;
+                return Ok(());
+            }
             let (name, lease) = (gateway.to_owned(), self.lease);
             let leased = self.db.write(&scope, move |tx| {
                 let until = tx.now().saturating_add(lease).unwrap_or(Timestamp::MAX);
@@ -225,7 +231,7 @@ impl Sender {
         let Some(to) = &recipient.email else {
             return Outcome::Failed(note.unwrap_or_else(|| "no-address".to_owned()));
         };
-        let Some(mailer) = &self.mailer else { return Outcome::Failed("no-mail-server".to_owned()) };
+        let Some(mailer) = &self.mailer else { return Outcome::Failed(NO_MAIL_SERVER.to_owned()) };
         let lang = letter.language(&[]);
         let Rendered { subject, text, html, .. } = match self.render(message, letter, lang) {
             Ok(rendered) => rendered,

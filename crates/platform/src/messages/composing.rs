@@ -137,8 +137,8 @@ impl Composers {
     /// # Errors
     /// When the database fails.
     pub fn compose(&self, tx: &mut Tx<'_>, message: &Message) -> storage::Result<Composed> {
-        let knows = |composer: &&Box<dyn Composer>| composer.kinds().iter().any(|kind| kind.name == message.kind);
-        match self.0.iter().find(knows) {
+        let knows = |composer: &&dyn Composer| composer.kinds().iter().any(|kind| kind.name == message.kind);
+        match self.0.iter().map(AsRef::as_ref).find(knows) {
             Some(composer) => composer.compose(tx, message),
             None => Ok(Composed::NoLongerWanted("unknown-kind")),
         }

@@ -139,6 +139,20 @@ pub fn lease(tx: &mut Tx<'_>, gateway: &str, until: Timestamp, most: i64) -> sto
     Ok(leased)
 }
 
+/// Gives up everything that is due, where there is no way to anybody: it need not be written first.
+///
+/// # Errors
+/// When the database fails.
+pub fn fail_due(tx: &mut Tx<'_>, why: &str) -> storage::Result<usize> {
+    use messages as m;
+    let due = m::table
+        .filter(m::tenant_id.eq(Key(tx.tenant())))
+        .filter(m::state.eq_any(WAITING))
+        .filter(m::next_attempt_at.le(At(tx.now())));
+    let failed = (m::state.eq(MessageState::Failed), m::outcome.eq(Some(why)), m::version.eq(m::version + 1));
+    Ok(diesel::update(due).set(failed).execute(tx.conn())?)
+}
+
 /// Writes what became of an attempt, when the message is still the one that was leased: `false` when another gateway
 /// has taken it over meanwhile.
 ///

@@ -51,7 +51,7 @@ fn reach_v6(ip: Ipv6Addr) -> Reach {
         // Unique local (RFC 4193).
         [0xfc00..=0xfdff, ..] => Reach::Private,
         // Teredo, documentation, and other assignments that are no hosts.
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] => Reach::Never,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] => Reach::Never,
         // What is routed on the internet.
         [0x2000..=0x3fff, ..] => Reach::Public,
         _ => Reach::Never,

@@ -175,7 +175,7 @@ pub fn update(tx: &mut Tx<'_>, webhook: &Webhook) -> storage::Result<bool> {
 pub fn delete(tx: &mut Tx<'_>, id: WebhookId) -> storage::Result<()> {
     let tenant = tx.tenant();
     let of = d::table.filter(d::tenant_id.eq(Key(tenant))).filter(d::webhook_id.eq(Key(id)));
-    let ids = of.clone().select(d::id);
+    let ids = of.select(d::id);
     diesel::delete(a::table.filter(a::tenant_id.eq(Key(tenant))).filter(a::delivery_id.eq_any(ids)))
         .execute(tx.conn())?;
     diesel::delete(of).execute(tx.conn())?;

@@ -23,7 +23,7 @@ const READERS: &[(&str, &str)] = &[
 async fn every_operation_that_changes_something_leaves_an_entry(server: Server) {
     let (contract, samples) = (Contract::committed(), Samples::read());
     samples.cover(&contract);
-    let [stage, ..] = Stage::set(&server, "altrove").await;
+    let [stage, ..] = Box::pin(Stage::set(&server, "altrove")).await;
     let mut wrong = Vec::new();
     let mut changes = 0;
     for operation in samples.operations() {

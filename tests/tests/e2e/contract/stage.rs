@@ -320,7 +320,7 @@ impl Request {
 pub(super) async fn requests(server: &Server, contract: &Contract) -> Vec<Request> {
     let samples = Samples::read();
     samples.cover(contract);
-    let [stage, ..] = Stage::set(server, "altrove").await;
+    let [stage, ..] = Box::pin(Stage::set(server, "altrove")).await;
     let mut requests = Vec::new();
     for operation in samples.operations() {
         for request in samples.requests(operation) {

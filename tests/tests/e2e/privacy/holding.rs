@@ -53,7 +53,7 @@ async fn an_export_is_of_one_person(server: Server) {
     assert_eq!(entries.len(), 1);
     assert!(!other.text.contains("zq@posta") && !other.text.contains(ZENOBIA), "{other}");
     let nobody = admin.post("/personal-data-exports", about("QNTZNB82A41Z998X")).await.expect(200);
-    assert_eq!(section(&nobody.body, "appointments", "appointments"), [] as [Value; 0]);
+    assert!(section(&nobody.body, "appointments", "appointments").is_empty());
 
     for role in ["citizen_a", "operator", "manager", "urp_operator", "kiosk", "integration", "platform"] {
         server.client(role).post("/personal-data-exports", about(ZENOBIA)).await.problem(403, "forbidden");

@@ -140,7 +140,7 @@ async fn what_is_due_is_nobodys_any_more_and_still_counts(server: Server) {
     }
     // Neither the person herself nor her pseudonym leads there.
     let export = admin.post("/personal-data-exports", about(ZENOBIA)).await.expect(200);
-    assert_eq!(section(&export.body, "appointments", "appointments"), [] as [Value; 0]);
+    assert!(section(&export.body, "appointments", "appointments").is_empty());
     let key = export.text_at("/person_key");
     assert!(rows::owners(&cast.world).await.iter().all(|owner| !owner.contains(key)));
     let found = admin.post("/appointment-searches", json!({ "name": "quintavalle" })).await.expect(200);
