@@ -95,6 +95,7 @@ pub(crate) fn start() -> PrometheusHandle {
     // What has not happened yet is 0 and not absent.
     counter!("sportello_idempotency_replays_total").absolute(0);
     counter!("sportello_db_retries_total").absolute(0);
+    counter!("sportello_webhook_attempts_total", "outcome" => "delivered").absolute(0);
     handle
 }
 

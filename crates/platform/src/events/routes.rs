@@ -39,7 +39,7 @@ pub struct StreamHabits(pub Habits);
 #[into_params(parameter_in = Query)]
 pub struct EventQuery {
     /// Of these types only, separated by commas; `appointment.*` is every type that begins so.
-    #[param(min_length = 1, max_length = 500, pattern = r"^[a-z_.*]+(,[a-z_.*]+)*$")]
+    #[param(min_length = 1, max_length = 500, pattern = r"^(\*|[a-z_]+\.(\*|[a-z_]+))(,(\*|[a-z_]+\.(\*|[a-z_]+)))*$")]
     pub types: Option<String>,
     /// About this object.
     pub subject_id: Option<SubjectId>,
@@ -59,7 +59,7 @@ pub struct EventQuery {
 #[into_params(parameter_in = Query)]
 pub struct StreamQuery {
     /// Of these types only, separated by commas; `appointment.*` is every type that begins so.
-    #[param(min_length = 1, max_length = 500, pattern = r"^[a-z_.*]+(,[a-z_.*]+)*$")]
+    #[param(min_length = 1, max_length = 500, pattern = r"^(\*|[a-z_]+\.(\*|[a-z_]+))(,(\*|[a-z_]+\.(\*|[a-z_]+)))*$")]
     pub types: Option<String>,
     /// About this office. Events about no office are left out then.
     pub office_id: Option<OfficeId>,
