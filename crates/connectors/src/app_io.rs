@@ -8,11 +8,15 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use kernel::{Lang, TaxCode};
 use platform::ports::{IoDenied, IoMessage, IoMessages, IoProfile};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, header, redirect};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde_json::{Map, Value, json};
+
+use crate::outgoing::{self, TimeOuts, Unread};
 
 /// The largest answer read, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
+
+const TIME_OUTS: TimeOuts = TimeOuts { connect: Duration::from_secs(3), total: Duration::from_secs(10) };
 
 /// Speaks with App IO.
 #[derive(Debug)]
@@ -46,14 +50,7 @@ impl AppIo {
         if !(secure || on_this_machine) {
             return Err(AppIoError::Address);
         }
-        #[expect(clippy::disallowed_methods, reason = "this is where outgoing calls get their limits")]
-        let mut builder = Client::builder()
-            .user_agent(concat!("sportello/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(3))
-            .timeout(Duration::from_secs(10))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .https_only(secure);
+        let mut builder = outgoing::client(TIME_OUTS).https_only(secure);
         if !secure {
             builder = builder.no_proxy().tls_certs_only([]);
         }
@@ -79,13 +76,10 @@ impl AppIo {
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             return Err(temporary(&format!("app-io-{}", status.as_u16()), retry_after(&answer)));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if chunk.len() > MAX_BYTES.saturating_sub(body.len()) {
-                return Err(temporary("app-io-too-long", None));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = outgoing::read(&mut answer, MAX_BYTES).await.map_err(|unread| match unread {
+            Unread::Broken(error) => failed(error),
+            Unread::TooLong => temporary("app-io-too-long", None),
+        })?;
         match status {
             StatusCode::OK | StatusCode::CREATED => serde_json::from_slice(&body)
                 .map(|body| (status, body))

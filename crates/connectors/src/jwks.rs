@@ -11,24 +11,18 @@
 //! `HTTPS_PROXY` and `NO_PROXY` are honoured for https; connections to the own machine never use a proxy.
 
 use std::{
-    error::Error,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
 use platform::ports::{KeySource, KeySourceError};
-use reqwest::{Client, ClientBuilder, StatusCode, Url, redirect};
+use reqwest::{Client, ClientBuilder, StatusCode, Url};
+
+use crate::outgoing::{self, TimeOuts, Unread, chain, is_this_machine};
 
 /// The largest document read, in bytes: some sixty RSA keys with their certificates.
 const MAX_BYTES: usize = 256 * 1024;
-
-#[derive(Debug, Clone, Copy)]
-struct TimeOuts {
-    connect: Duration,
-    /// From the request to the last byte of the answer, connecting included.
-    total: Duration,
-}
 
 const TIME_OUTS: TimeOuts = TimeOuts { connect: Duration::from_secs(3), total: Duration::from_secs(5) };
 
@@ -92,14 +86,10 @@ impl HttpKeySource {
         if answer.status() != StatusCode::OK {
             return Err(KeySourceError::Status(answer.status().as_u16()));
         }
-        let mut document = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failure)? {
-            if chunk.len() > MAX_BYTES.saturating_sub(document.len()) {
-                return Err(KeySourceError::TooLarge { limit: MAX_BYTES });
-            }
-            document.extend_from_slice(&chunk);
-        }
-        Ok(document)
+        outgoing::read(&mut answer, MAX_BYTES).await.map_err(|unread| match unread {
+            Unread::Broken(error) => failure(error),
+            Unread::TooLong => KeySourceError::TooLarge { limit: MAX_BYTES },
+        })
     }
 }
 
@@ -130,19 +120,12 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     // Url has put every spelling of an IPv4 address into the usual one and names into lower case.
     let host = url.host_str().unwrap_or_default();
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host == "localhost" || literal.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    is_this_machine(literal)
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where outgoing calls get their limits")]
 fn client(time_outs: TimeOuts) -> ClientBuilder {
-    Client::builder()
-        .user_agent(concat!("sportello/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(time_outs.connect)
-        .timeout(time_outs.total)
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        // Calls are a quarter of an hour apart and come from several runtimes: no connection is worth keeping.
-        .pool_max_idle_per_host(0)
+    // Calls are a quarter of an hour apart and come from several runtimes: no connection is worth keeping.
+    outgoing::client(time_outs).pool_max_idle_per_host(0)
 }
 
 fn failure(error: reqwest::Error) -> KeySourceError {
@@ -153,60 +136,19 @@ fn failure(error: reqwest::Error) -> KeySourceError {
     KeySourceError::Unreachable(chain(&error.without_url()))
 }
 
-/// An error with its causes: reqwest's own text leaves out what went wrong.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
+    use std::sync::atomic::Ordering;
 
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::outgoing::answering::Server;
 
     const DOCUMENT: &str = r#"{"keys":[]}"#;
 
-    /// A server on this machine that gives every connection the same bytes.
-    struct Server {
-        address: SocketAddr,
-        connections: Arc<AtomicUsize>,
-    }
-
-    impl Server {
-        async fn answering(answer: Vec<u8>) -> Self {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let address = listener.local_addr().unwrap();
-            let connections = Arc::new(AtomicUsize::new(0));
-            let count = Arc::clone(&connections);
-            tokio::spawn(async move {
-                while let Ok((mut stream, _)) = listener.accept().await {
-                    count.fetch_add(1, Ordering::SeqCst);
-                    let answer = answer.clone();
-                    tokio::spawn(async move {
-                        let mut request = [0; 1024];
-                        let _ = stream.read(&mut request).await;
-                        let _ = stream.write_all(&answer).await;
-                        if answer.is_empty() {
-                            tokio::time::sleep(Duration::from_secs(60)).await;
-                        }
-                    });
-                }
-            });
-            Self { address, connections }
-        }
-
-        fn url(&self) -> String {
-            format!("http://{}/jwks", self.address)
-        }
+    fn url_of(server: &Server) -> String {
+        format!("http://{}/jwks", server.address)
     }
 
     fn ok(body: &str) -> Vec<u8> {
@@ -222,7 +164,7 @@ mod tests {
     #[tokio::test]
     async fn a_document_arrives_as_it_was_sent() {
         let server = Server::answering(ok(DOCUMENT)).await;
-        assert_eq!(fetch(&server.url()).await.as_deref(), Ok(DOCUMENT));
+        assert_eq!(fetch(&url_of(&server)).await.as_deref(), Ok(DOCUMENT));
         let by_name = format!("http://localhost:{}/jwks", server.address.port());
         assert_eq!(fetch(&by_name).await.as_deref(), Ok(DOCUMENT));
     }
@@ -231,7 +173,7 @@ mod tests {
     async fn only_200_is_an_answer() {
         for status in [201, 204, 304, 404, 500, 503] {
             let server = Server::answering(format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n").into()).await;
-            assert_eq!(fetch(&server.url()).await, Err(KeySourceError::Status(status)));
+            assert_eq!(fetch(&url_of(&server)).await, Err(KeySourceError::Status(status)));
         }
     }
 
@@ -239,9 +181,9 @@ mod tests {
     async fn redirects_are_not_followed() {
         let target = Server::answering(ok(DOCUMENT)).await;
         for status in [301, 302, 307, 308] {
-            let answer = format!("HTTP/1.1 {status} X\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", target.url());
+            let answer = format!("HTTP/1.1 {status} X\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", url_of(&target));
             let server = Server::answering(answer.into()).await;
-            assert_eq!(fetch(&server.url()).await, Err(KeySourceError::Status(status)));
+            assert_eq!(fetch(&url_of(&server)).await, Err(KeySourceError::Status(status)));
         }
         assert_eq!(target.connections.load(Ordering::SeqCst), 0);
     }
@@ -250,22 +192,22 @@ mod tests {
     async fn size_is_limited_announced_or_not() {
         let largest = " ".repeat(MAX_BYTES);
         let server = Server::answering(ok(&largest)).await;
-        assert_eq!(fetch(&server.url()).await.map(|document| document.len()), Ok(MAX_BYTES));
+        assert_eq!(fetch(&url_of(&server)).await.map(|document| document.len()), Ok(MAX_BYTES));
 
         let too_large = Err(KeySourceError::TooLarge { limit: MAX_BYTES });
         let server = Server::answering(ok(&" ".repeat(MAX_BYTES + 1))).await;
-        assert_eq!(fetch(&server.url()).await, too_large);
+        assert_eq!(fetch(&url_of(&server)).await, too_large);
         let server = Server::answering(format!("HTTP/1.1 200 OK\r\n\r\n {largest}").into()).await;
-        assert_eq!(fetch(&server.url()).await, too_large, "a body that ends with the connection");
+        assert_eq!(fetch(&url_of(&server)).await, too_large, "a body that ends with the connection");
         let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40001\r\n {largest}\r\n0\r\n\r\n");
         let server = Server::answering(chunked.into()).await;
-        assert_eq!(fetch(&server.url()).await, too_large);
+        assert_eq!(fetch(&url_of(&server)).await, too_large);
     }
 
     #[tokio::test]
     async fn time_is_limited() {
         let silent = Server::answering(Vec::new()).await;
-        assert_eq!(fetch(&silent.url()).await, Err(KeySourceError::TimedOut));
+        assert_eq!(fetch(&url_of(&silent)).await, Err(KeySourceError::TimedOut));
     }
 
     #[tokio::test]
@@ -277,7 +219,7 @@ mod tests {
         assert!(text.to_lowercase().contains("refused") && !text.contains("secret"), "{text}");
 
         let server = Server::answering(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".to_vec()).await;
-        assert!(matches!(fetch(&server.url()).await, Err(KeySourceError::Unreachable(_))), "cut off");
+        assert!(matches!(fetch(&url_of(&server)).await, Err(KeySourceError::Unreachable(_))), "cut off");
 
         let no_tls = Server::answering(ok(DOCUMENT)).await;
         let https = format!("https://{}/jwks", no_tls.address);

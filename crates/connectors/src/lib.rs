@@ -8,6 +8,7 @@
 
 pub mod app_io;
 pub mod jwks;
+mod outgoing;
 pub mod smtp;
 mod traces;
 mod webhooks;

@@ -4,7 +4,7 @@
 //! e-mail has a connection of its own: they are seconds apart, and one that a server has closed meanwhile would be a
 //! failure nobody wants.
 
-use std::{error::Error, net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use lettre::{
@@ -19,6 +19,8 @@ use lettre::{
     },
 };
 use platform::ports::{Email, MailDenied, Mailer};
+
+use crate::outgoing::{chain, is_this_machine};
 
 /// How a mail server is reached.
 #[derive(Clone)]
@@ -88,7 +90,7 @@ impl SmtpMailer {
     pub fn new(server: SmtpServer) -> Result<Self, SmtpError> {
         crate::install_crypto_provider();
         let from: Address = server.from.parse().map_err(|_no_address| SmtpError::From)?;
-        if server.security == Security::None && !server.allow_cleartext && !is_loopback(&server.host) {
+        if server.security == Security::None && !server.allow_cleartext && !is_this_machine(&server.host) {
             return Err(SmtpError::Cleartext);
         }
         let tls = match server.security {
@@ -153,10 +155,6 @@ fn parameters(host: &str) -> Result<TlsParameters, SmtpError> {
     TlsParameters::builder(host.to_owned()).build_rustls().map_err(|error| SmtpError::Tls(chain(&error)))
 }
 
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
 /// A line break would begin another header.
 fn line(text: &str) -> String {
     text.split(char::is_control).collect::<Vec<_>>().join(" ").trim().to_owned()
@@ -184,12 +182,6 @@ fn denial(error: &lettre::transport::smtp::Error) -> MailDenied {
     // That credentials are not accepted says nothing about the recipient: somebody will mend the settings.
     let about_us = matches!(code, 530 | 534 | 535 | 538);
     if error.is_permanent() && !about_us { MailDenied::Permanent(word) } else { MailDenied::Temporary(word) }
-}
-
-/// An error with its causes.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use reqwest::{Client, redirect};
+use reqwest::Client;
 use tokio::runtime::Handle;
+
+use crate::outgoing::{self, TimeOuts, Unread};
 
 /// From the request to the last byte of the answer.
 const TIME_OUT: Duration = Duration::from_secs(10);
@@ -24,14 +26,9 @@ impl TraceSender {
     ///
     /// # Errors
     /// When the HTTP client cannot be set up, such as for https on a system without root certificates.
-    #[expect(clippy::disallowed_methods, reason = "this is where outgoing calls get their limits")]
     pub fn new(endpoint: &str) -> Result<Self, reqwest::Error> {
         crate::install_crypto_provider();
-        let builder = Client::builder()
-            .user_agent(concat!("sportello/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(3))
-            .timeout(TIME_OUT)
-            .redirect(redirect::Policy::none());
+        let builder = outgoing::client(TimeOuts { connect: Duration::from_secs(3), total: TIME_OUT });
         // Without TLS no root certificates are needed, and none need be there.
         let builder = if endpoint.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
         Ok(Self { client: builder.build()?, runtime: Handle::current() })
@@ -58,12 +55,9 @@ impl HttpClient for TraceSender {
 async fn send(client: &Client, request: reqwest::Request) -> Result<Response<Bytes>, HttpError> {
     let mut answer = client.execute(request).await?;
     let status = answer.status();
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        if chunk.len() > MAX_BYTES.saturating_sub(body.len()) {
-            return Err("the collector's answer is too long".into());
-        }
-        body.extend_from_slice(&chunk);
-    }
+    let body = outgoing::read(&mut answer, MAX_BYTES).await.map_err(|unread| match unread {
+        Unread::Broken(error) => HttpError::from(error),
+        Unread::TooLong => HttpError::from("the collector's answer is too long"),
+    })?;
     Ok(Response::builder().status(status).body(Bytes::from(body))?)
 }

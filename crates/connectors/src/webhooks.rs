@@ -20,10 +20,9 @@ use platform::{
 use reqwest::{
     Client, ClientBuilder,
     dns::{Addrs, Name, Resolve, Resolving},
-    redirect,
 };
 
-use crate::jwks::chain;
+use crate::outgoing::{self, TimeOuts, chain};
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -72,14 +71,8 @@ impl WebhookSender for HttpWebhookSender {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where outgoing calls get their limits")]
 fn client(time_out: Duration) -> ClientBuilder {
-    Client::builder()
-        .user_agent(concat!("sportello/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT.min(time_out))
-        .timeout(time_out)
-        .redirect(redirect::Policy::none())
-        .referer(false)
+    outgoing::client(TimeOuts { connect: CONNECT.min(time_out), total: time_out })
         .no_proxy()
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(Duration::from_secs(30))
@@ -132,31 +125,15 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::outgoing::answering::Server;
 
-    /// A server on this machine that answers every connection alike and counts them.
-    async fn server(answer: &'static str) -> (String, Arc<AtomicUsize>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::SeqCst);
-                let mut request = [0; 4096];
-                let _ = stream.read(&mut request).await;
-                let _ = stream.write_all(answer.as_bytes()).await;
-                if answer.is_empty() {
-                    tokio::time::sleep(Duration::from_secs(60)).await;
-                }
-            }
-        });
-        (format!("http://localhost:{port}/hook?token=hidden"), connections)
+    /// A server on this machine, and how many connections it had.
+    async fn server(answer: &str) -> (String, Arc<AtomicUsize>) {
+        let Server { address, connections } = Server::answering(answer.into()).await;
+        (format!("http://localhost:{}/hook?token=hidden", address.port()), connections)
     }
 
     fn message(url: &str, own: bool) -> WebhookMessage {
@@ -186,7 +163,7 @@ mod tests {
     async fn redirects_are_answers() {
         let (target, connections) = server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
         let redirect = format!("HTTP/1.1 307 X\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n");
-        let (url, _) = server(redirect.leak()).await;
+        let (url, _) = server(&redirect).await;
         assert_eq!(post(&url, true).await.unwrap().status, 307);
         assert_eq!(connections.load(Ordering::SeqCst), 0);
     }
