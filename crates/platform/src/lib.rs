@@ -8,10 +8,12 @@
 //! * [`audit`]: who changed what, chained; [`changes`]: what a change of something administered leaves behind
 //! * [`privacy`]: what people may ask of whoever holds data about them, and how long it is held
 //! * [`messages`]: what people are told, by e-mail and over App IO
+//! * [`backoff`]: how long to wait before something that failed is tried again
 //! * [`http`]: bodies, queries, problems, replies; [`ports`]: the traits behind which the outside is
 
 pub mod access;
 pub mod audit;
+pub mod backoff;
 pub mod changes;
 pub mod directory;
 pub mod events;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     access::{Caller, policy},
-    http::{Answer, Params, ProblemBody, Reply, bad_query, paging, sane_date},
+    http::{Answer, Params, ProblemBody, Reply, days, paging, word},
 };
 
 /// The identifier of what was changed, of whatever kind.
@@ -126,23 +126,15 @@ async fn list_audit_entries(caller: Caller, query: Params<AuditQuery>, db: Data<
 }
 
 fn sought(query: &AuditQuery) -> Result<Sought, Problem> {
-    let word = |name, text: &Option<String>, longest: usize, fits: fn(char) -> bool| match text {
-        Some(text) if !(1..=longest).contains(&text.len()) || !text.chars().all(fits) => {
-            Err(bad_query(name, "malformed", "not as described"))
-        }
-        text => Ok(text.clone()),
-    };
-    let day = |name, date: Option<jiff::civil::Date>| date.map(|date| sane_date(name, date)).transpose();
-    let (from, to) = (day("from", query.from)?, day("to", query.to)?);
-    if from.zip(to).is_some_and(|(from, to)| to < from) {
-        return Err(bad_query("to", "before-from", "the last day is before the first"));
-    }
+    let (from, to) = days(query.from, query.to)?;
     Ok(Sought {
         subject_id: query.subject_id,
-        actor: word("actor", &query.actor, 200, |c| c.is_ascii_graphic())?,
-        action: word("action", &query.action, 100, |c| c.is_ascii_lowercase() || matches!(c, '.' | '-' | '_'))?,
-        from: from.map(|date| civil::day_bounds(date).0),
-        to: to.map(|date| civil::day_bounds(date).1),
+        actor: word("actor", query.actor.as_deref(), 200, |c| c.is_ascii_graphic())?,
+        action: word("action", query.action.as_deref(), 100, |c| {
+            c.is_ascii_lowercase() || matches!(c, '.' | '-' | '_')
+        })?,
+        from,
+        to,
     })
 }
 

@@ -14,7 +14,7 @@ pub use if_none_match::{IfNoneMatch, names_tag};
 pub use link::Link;
 pub use params::{
     IdPair, IdPath, IdempotencyKey, IdempotencyKeyHeader, IfMatch, IfMatchHeader, Language, MaybeIdempotencyKey,
-    Params, bad_query, paging, sane_date,
+    Params, bad_query, days, paging, sane_date, word,
 };
 pub use patch::MergePatch;
 pub use refusal::{ProblemBody, Refused, not_found, problem_response};

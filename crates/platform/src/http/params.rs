@@ -6,8 +6,8 @@ use std::{
 };
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
-use jiff::civil::Date;
-use kernel::{Cursor, Id, Lang, PageRequest, Problem, page};
+use jiff::{Timestamp, civil::Date};
+use kernel::{Cursor, Id, Lang, PageRequest, Problem, civil, page};
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
@@ -105,6 +105,32 @@ pub fn sane_date(name: &str, date: Date) -> Result<Date, Problem> {
         return Err(bad_query(name, "out-of-range", "a date from 1900 to 2200"));
     }
     Ok(date)
+}
+
+/// The first and the last day that something is asked for, as the instants when they begin and end in Italy.
+///
+/// # Errors
+/// `invalid-query`, naming `from` or `to`: out of reach, or the last day is before the first.
+pub fn days(from: Option<Date>, to: Option<Date>) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+    let day = |name, date: Option<Date>| date.map(|date| sane_date(name, date)).transpose();
+    let (from, to) = (day("from", from)?, day("to", to)?);
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        return Err(bad_query("to", "before-from", "the last day is before the first"));
+    }
+    Ok((from.map(|date| civil::day_bounds(date).0), to.map(|date| civil::day_bounds(date).1)))
+}
+
+/// A word to look for: 1 to so many of these characters.
+///
+/// # Errors
+/// `invalid-query`, naming the parameter.
+pub fn word(name: &str, text: Option<&str>, longest: usize, fits: fn(char) -> bool) -> Result<Option<String>, Problem> {
+    match text {
+        Some(text) if !(1..=longest).contains(&text.len()) || !text.chars().all(fits) => {
+            Err(bad_query(name, "malformed", "not as described"))
+        }
+        text => Ok(text.map(str::to_owned)),
+    }
 }
 
 /// The longest cursor that is read, in characters; those that are written are far shorter.

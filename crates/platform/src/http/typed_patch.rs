@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use futures_util::future::LocalBoxFuture;
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, Error, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
 use validator::Validate;
 
@@ -43,29 +43,6 @@ pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) ->
     Option::deserialize(deserializer).map(Some)
 }
 
-/// The same of an object all of whose members may be absent: serde would read an empty array as one.
-///
-/// # Errors
-/// When the value is neither null nor an object of the right form.
-pub fn given_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    struct Object<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
-        type Value = Option<T>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object or null")
-        }
-        fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
-            Ok(None)
-        }
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
-        }
-    }
-    deserializer.deserialize_any(Object(PhantomData)).map(Some)
-}
-
 /// Reads a member that cannot be taken away: null is refused.
 ///
 /// # Errors
@@ -75,25 +52,44 @@ pub fn kept<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> 
     value.map(Some).ok_or_else(|| serde::de::Error::custom("null, expected a value"))
 }
 
+/// The same of an object all of whose members may be absent: serde would read an empty array as one.
+///
+/// # Errors
+/// When the value is neither null nor an object of the right form.
+pub fn given_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    deserializer.deserialize_any(Object { or_null: true, of: PhantomData }).map(Some)
+}
+
 /// Reads a member that is an object, and nothing else: serde would take a list for the members in their order, and an
 /// empty one for none.
 ///
 /// # Errors
 /// When the value has the wrong form.
 pub fn members<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    struct Members<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-        type Value = T;
+    deserializer.deserialize_any(Object { or_null: false, of: PhantomData })
+}
 
-        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            formatter.write_str("an object")
-        }
+struct Object<T> {
+    or_null: bool,
+    of: PhantomData<T>,
+}
 
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map))
-        }
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.or_null { "an object or null" } else { "an object" })
     }
-    deserializer.deserialize_map(Members(PhantomData)).map(Some)
+
+    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+        if self.or_null { Ok(None) } else { Err(E::invalid_type(Unexpected::Unit, &self)) }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
 }
 
 #[cfg(test)]

@@ -2,37 +2,30 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kernel::Lang;
 
 use super::model::{MessageChannel, MessageState};
-use crate::messages::preferences::Reminders;
+use crate::{backoff, messages::preferences::Reminders};
 
 /// How often a message is tried.
 pub const MOST_ATTEMPTS: i64 = 8;
 /// How often App IO is tried before an e-mail goes out instead.
 pub const MOST_IO_ATTEMPTS: i64 = 3;
 /// How long to wait after each attempt, in seconds.
-const WAITS: [i64; 7] = [60, 120, 300, 900, 2700, 7200, 21_600];
+const WAITS: [u64; 7] = [60, 120, 300, 900, 2700, 7200, 21_600];
 
-/// How long to wait after so many attempts: from a minute to six hours, a fifth more or less by lot (0 to 255), so
-/// that those who failed together do not come back together. Nothing once there were [`MOST_ATTEMPTS`].
-pub fn wait_after(attempts: i64, lot: u8) -> Option<SignedDuration> {
-    if attempts >= MOST_ATTEMPTS {
-        return None;
-    }
-    let place = usize::try_from(attempts.saturating_sub(1)).unwrap_or(0);
-    let seconds = WAITS.get(place).or(WAITS.last()).copied().unwrap_or(60);
-    let share = 80_i64.saturating_add(i64::from(lot).saturating_mul(40) / 255);
-    Some(SignedDuration::from_millis(seconds.saturating_mul(share).saturating_mul(10)))
+/// How long to wait after so many attempts: from a minute to six hours, a fifth more or less by lot (0 to 255).
+/// Nothing once there were [`MOST_ATTEMPTS`].
+fn wait_after(attempts: i64, lot: u8) -> Option<Duration> {
+    backoff::wait(&WAITS.map(Duration::from_secs), attempts.max(1), 20, lot)
 }
 
 /// When it is tried again after so many attempts, and not before who refused it said.
 pub fn next_attempt(now: Timestamp, attempts: i64, lot: u8, asked: Option<Duration>) -> Option<Timestamp> {
-    let wait = wait_after(attempts, lot)?;
-    let longest = SignedDuration::from_hours(6);
-    let asked = asked.map_or(SignedDuration::ZERO, |asked| SignedDuration::try_from(asked).unwrap_or(longest));
-    Some(now.saturating_add(wait.max(asked.min(longest))).unwrap_or(now))
+    const LONGEST: Duration = Duration::from_secs(6 * 3600);
+    let wait = backoff::heeded(wait_after(attempts, lot)?, asked, LONGEST);
+    Some(now.saturating_add(wait).unwrap_or(now))
 }
 
 /// What is known of the ways to a person.

@@ -1,7 +1,7 @@
 //! `/data-access-entries`: who looked at data about people.
 
 use actix_web::{get, web::Data};
-use kernel::{Page, Problem, civil};
+use kernel::{Page, Problem};
 use serde::Deserialize;
 use storage::Db;
 use utoipa::IntoParams;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     access::{Caller, policy},
-    http::{Answer, Params, ProblemBody, Reply, bad_query, paging, sane_date},
+    http::{Answer, Params, ProblemBody, Reply, days, paging, word},
 };
 
 /// Which entries.
@@ -61,23 +61,13 @@ async fn list_data_access_entries(caller: Caller, query: Params<AccessQuery>, db
 }
 
 fn sought(query: &AccessQuery) -> Result<Sought, Problem> {
-    let word = |name, text: &Option<String>, longest: usize| match text {
-        Some(text) if !(1..=longest).contains(&text.len()) || !text.chars().all(|c| c.is_ascii_graphic()) => {
-            Err(bad_query(name, "malformed", "not as described"))
-        }
-        text => Ok(text.clone()),
-    };
-    let day = |name, date: Option<jiff::civil::Date>| date.map(|date| sane_date(name, date)).transpose();
-    let (from, to) = (day("from", query.from)?, day("to", query.to)?);
-    if from.zip(to).is_some_and(|(from, to)| to < from) {
-        return Err(bad_query("to", "before-from", "the last day is before the first"));
-    }
+    let (from, to) = days(query.from, query.to)?;
     Ok(Sought {
-        actor: word("actor", &query.actor, 200)?,
-        person_key: word("person_key", &query.person_key, 64)?,
+        actor: word("actor", query.actor.as_deref(), 200, |c| c.is_ascii_graphic())?,
+        person_key: word("person_key", query.person_key.as_deref(), 64, |c| c.is_ascii_graphic())?,
         action: query.action,
-        from: from.map(|date| civil::day_bounds(date).0),
-        to: to.map(|date| civil::day_bounds(date).1),
+        from,
+        to,
     })
 }
 
