@@ -110,14 +110,8 @@ fn hours() -> Value {
     })
 }
 
-macro_rules! types {
-    ($($kind:literal, $subject:literal, $about:literal, $data:expr;)+) => {
-        &[ $( EventType { kind: $kind, subject: $subject, about: $about, data: $data } ),+ ]
-    };
-}
-
 /// What happens to appointments and to what they are made with.
-pub const TYPES: &[EventType] = types![
+pub const TYPES: &[EventType] = platform::event_types![
     "appointment.confirmed", "appointment", "An appointment was booked.", data_of::<AppointmentData>;
     "appointment.updated", "appointment", "Who comes, how many or how they are reached was amended.", data_of::<AppointmentData>;
     "appointment.rescheduled", "appointment", "An appointment was moved.", data_of::<AppointmentData>;

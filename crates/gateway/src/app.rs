@@ -13,7 +13,7 @@ use actix_web::{
 use booking::{BookingSettings, calendars::Availabilities};
 use platform::{
     access::{Access, identify},
-    events::{EventTypes, Live, routes::StreamHabits},
+    events::{EventTypes, Live, stream::Habits},
     http::MaxBody,
     idempotency::InFlight,
     messages::Composers,
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Readers,
     pub(crate) event_types: Data<EventTypes>,
     pub(crate) live: Live,
-    pub(crate) streams: StreamHabits,
+    pub(crate) streams: Habits,
     pub(crate) most_webhooks: MostWebhooks,
 }
 

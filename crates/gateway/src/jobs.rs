@@ -16,7 +16,7 @@ use platform::{
     events::Live,
     idempotency, outbox,
     privacy::retention::run,
-    tenants,
+    tenants::{self, Tenant},
     webhooks::sending::Courier,
 };
 use storage::{Bell, Db, Scope};
@@ -99,6 +99,11 @@ impl Work {
     }
 }
 
+/// The Comuni there are; none when the database cannot be asked, and the next round asks again.
+async fn everyone(db: &Db) -> Vec<Tenant> {
+    db.read(&Scope::platform(), tenants::list).await.unwrap_or_default()
+}
+
 async fn end_streams(live: Live) {
     #[cfg(unix)]
     match signal(SignalKind::terminate()) {
@@ -132,8 +137,7 @@ async fn retain(db: Db) {
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let Ok(everyone) = db.read(&Scope::platform(), tenants::list).await else { continue };
-        for tenant in everyone {
+        for tenant in everyone(&db).await {
             match run::daily(&db, &holdings, &Scope::system(tenant.tenant_id)).await {
                 Ok(runs) => {
                     for run in runs {
@@ -158,8 +162,7 @@ async fn measure(exporter: PrometheusHandle) {
 }
 
 async fn tidy_once(db: &Db, keep: SignedDuration) {
-    let Ok(everyone) = db.read(&Scope::platform(), tenants::list).await else { return };
-    for tenant in everyone {
+    for tenant in everyone(db).await {
         let scope = Scope::system(tenant.tenant_id);
         let outcome = db
             .write(&scope, |tx| {

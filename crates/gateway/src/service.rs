@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use kernel::{Clock, SystemClock};
 use platform::{
     access::{Access, DeploymentSecret, sessions::Passwords, tokens::TokenVerifier},
-    events::{Live, routes::StreamHabits},
+    events::Live,
     idempotency::InFlight,
     messages::Composers,
     outbox::Reaction,
@@ -189,7 +189,7 @@ pub async fn serve(
         in_flight: InFlight::default(),
         event_types: Data::new(openapi::event_types()),
         live: live.clone(),
-        streams: StreamHabits(config.events.habits()),
+        streams: config.events.habits(),
         most_webhooks: MostWebhooks(i64::from(config.events.max_webhooks)),
         holdings: holdings::all(),
         contract: Arc::new(Contract::new()?),

@@ -97,7 +97,7 @@ pub(crate) fn file(tx: &mut Tx<'_>, tenant: &Tenant, lang: Lang, appointment: Ap
 }
 
 /// What calendar programs are told: what for, where, when and the code; never who.
-pub(crate) fn entries(
+fn entries(
     tx: &mut Tx<'_>,
     tenant: &Tenant,
     lang: Lang,

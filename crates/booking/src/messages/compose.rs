@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     appointments::{Appointment, model::Applicant, store},
-    feeds::{ics, routes::entries},
+    feeds::routes::file as calendar_file,
     services::{AppointmentService, store as services},
 };
 
@@ -171,11 +171,10 @@ impl About {
             "by_office": by_office,
             "reason": reason,
         });
-        let entries = entries(tx, tenant, lang, vec![appointment.clone()])?;
         let file = Attachment {
             name: "appuntamento.ics".to_owned(),
             media_type: "text/calendar; charset=utf-8; method=PUBLISH".to_owned(),
-            body: ics::calendar(&tenant.name, &entries),
+            body: calendar_file(tx, tenant, lang, appointment.clone())?,
         };
         Ok(Letter { lang, data, attachments: vec![file] })
     }

@@ -6,7 +6,7 @@ mod store;
 use jiff::Timestamp;
 use kernel::{Lang, PublicCode};
 use platform::{
-    messages::store as messages,
+    messages::{routes::with_contents, store as messages},
     privacy::{
         Disposal, Due, Held, HeldFile, Overdue, Person, PersonalData, Place, RecordId, RecordKind, Rectification,
         Reference, Section, people::model::KnownBy, written,
@@ -67,8 +67,9 @@ impl PersonalData for Appointments {
                 let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
                 let (name, bytes) = (format!("{code}.ics"), text.into_bytes());
                 held.files.push(HeldFile { name, media_type: "text/calendar", bytes });
-                for (message, content) in messages::about(tx, appointment.id.cast())? {
-                    told.push(written(&message.view(content))?);
+                let messages = messages::about(tx, appointment.id.cast())?;
+                for message in with_contents(tx, messages)? {
+                    told.push(written(&message)?);
                 }
             }
             let row = exports::told(tx, vec![appointment], Lang::It, true)?.pop();

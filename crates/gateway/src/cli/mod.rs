@@ -13,7 +13,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use kernel::{Clock, SystemClock};
-use platform::tenants;
+use platform::tenants::{self, Tenant};
 use storage::{Db, Scope, migrate};
 
 use crate::{
@@ -256,11 +256,14 @@ fn print_contract(v3_0: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-async fn scope_of(db: &Db, slug: &str) -> Result<Scope, CliError> {
+async fn tenant_of(db: &Db, slug: &str) -> Result<Tenant, CliError> {
     let wanted = slug.to_owned();
     let found = db.read(&Scope::platform(), move |tx| tenants::by_slug(tx, &wanted)).await?;
-    let tenant = found.ok_or_else(|| CliError::Refused(format!("no Comune has the slug {slug}")))?;
-    Ok(Scope::system(tenant.tenant_id))
+    found.ok_or_else(|| CliError::Refused(format!("no Comune has the slug {slug}")))
+}
+
+async fn scope_of(db: &Db, slug: &str) -> Result<Scope, CliError> {
+    Ok(Scope::system(tenant_of(db, slug).await?.tenant_id))
 }
 
 #[cfg(test)]

@@ -23,12 +23,12 @@ use platform::{
             run::{self as retention, Progress},
         },
     },
-    tenants::{self, Tenant},
+    tenants,
 };
 use storage::{Db, Scope};
 use validator::Validate;
 
-use super::CliError;
+use super::{CliError, tenant_of};
 use crate::{
     config::{Config, Flags, LogConfig, LogFormat},
     holdings, logging, service,
@@ -130,12 +130,6 @@ fn tax_code(text: &str) -> Result<TaxCode, CliError> {
     };
     // Why it is none would repeat it.
     TaxCode::parse(&read).map_err(|_error| CliError::Refused("--tax-code is not a codice fiscale".to_owned()))
-}
-
-async fn tenant_of(db: &Db, slug: &str) -> Result<Tenant, CliError> {
-    let wanted = slug.to_owned();
-    let found = db.read(&Scope::platform(), move |tx| tenants::by_slug(tx, &wanted)).await?;
-    found.ok_or_else(|| CliError::Refused(format!("no Comune has the slug {slug}")))
 }
 
 async fn export(db: &Db, secret: DeploymentSecret, whom: Whom, out: &Path) -> Result<(), CliError> {

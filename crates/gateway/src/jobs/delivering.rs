@@ -4,11 +4,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use metrics::counter;
 use platform::{
-    tenants::{self, Tenant},
+    tenants::Tenant,
     webhooks::{
         deliveries::{model::Claimed, store},
         rules::Outcome,
-        sending::Courier,
+        sending::{Batch, Courier},
     },
 };
 use storage::{Bell, Scope, TenantId};
@@ -16,6 +16,8 @@ use tokio::{
     sync::Semaphore,
     time::{Instant, interval, sleep_until},
 };
+
+use super::everyone;
 
 /// How often one looks for what is due in every Comune: what another gateway left when it was killed.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -49,7 +51,7 @@ impl Deliverer {
             let tenants: Vec<TenantId> = tokio::select! {
                 rung = self.bell.rung() => rung.into_iter().collect(),
                 () = sleep_until(next) => due.iter().filter(|(_, at)| **at <= Instant::now()).map(|(id, _)| *id).collect(),
-                _ = sweeps.tick() => self.everyone().await,
+                _ = sweeps.tick() => everyone(&self.courier.db).await.iter().map(|tenant| tenant.tenant_id).collect(),
             };
             for tenant in tenants {
                 due.remove(&tenant);
@@ -60,34 +62,32 @@ impl Deliverer {
         }
     }
 
-    async fn everyone(&self) -> Vec<TenantId> {
-        let everyone = self.courier.db.read(&Scope::platform(), tenants::list).await.unwrap_or_default();
-        everyone.into_iter().map(|tenant| tenant.tenant_id).collect()
-    }
-
     /// Begins what is due in a Comune; answers when to look again, if something waits.
     async fn attempt_due(&self, tenant: TenantId) -> Option<Instant> {
         let scope = Scope::system(tenant);
         let db = &self.courier.db;
-        let at = db.glance(&scope, store::next_due).await.ok().flatten()?;
+        let mut at = db.glance(&scope, store::next_due).await.ok().flatten()?;
         if at <= db.clock().now() {
-            let tenant = db.read(&scope, tenants::own).await.ok()?;
-            let claimed = self.courier.claim(&tenant, self.room.available_permits()).await.unwrap_or_default();
-            let tenant = Arc::new(tenant);
-            for claimed in claimed {
-                self.begin(Arc::clone(&tenant), claimed).await;
+            if let Ok(Batch { tenant, private_hosts, claimed }) =
+                self.courier.claim(tenant, self.room.available_permits()).await
+            {
+                let comune = Arc::new((tenant, private_hosts));
+                for claimed in claimed {
+                    self.begin(Arc::clone(&comune), claimed).await;
+                }
             }
+            at = db.glance(&scope, store::next_due).await.ok().flatten()?;
         }
-        let at = db.glance(&scope, store::next_due).await.ok().flatten()?;
         let wait = Duration::try_from(at.duration_since(db.clock().now())).unwrap_or_default();
         Some(Instant::now() + wait.max(SHORTEST))
     }
 
-    async fn begin(&self, tenant: Arc<Tenant>, claimed: Claimed) {
+    async fn begin(&self, comune: Arc<(Tenant, Vec<String>)>, claimed: Claimed) {
         let Ok(permit) = Arc::clone(&self.room).acquire_owned().await else { return };
         let this = self.clone();
         tokio::spawn(async move {
-            match this.courier.deliver(&tenant, &claimed).await {
+            let (tenant, private_hosts) = &*comune;
+            match this.courier.deliver(tenant, private_hosts, &claimed).await {
                 Ok(tried) => {
                     counter!("sportello_webhook_attempts_total", "outcome" => tried.outcome.as_str()).increment(1);
                     if tried.again_at.is_none() && tried.outcome != Outcome::Delivered {

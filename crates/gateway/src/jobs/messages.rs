@@ -18,11 +18,13 @@ use platform::{
     },
     ports::{Email, IoDenied, IoMessage, IoMessages, MailDenied, Mailer},
     settings::{TenantSettings, store as settings},
-    tenants::{self, Tenant, TenantState},
+    tenants::{Tenant, TenantState},
 };
 use storage::{Db, Scope};
 use tokio::sync::watch;
 use uuid::Uuid;
+
+use super::everyone;
 
 /// How many messages are leased together.
 const BATCH: i64 = 20;
@@ -69,8 +71,8 @@ pub(crate) async fn send(sender: Sender, mut stopping: watch::Receiver<bool>) {
             _ = ticks.tick() => {}
             _ = stopping.changed() => return,
         }
-        let Ok(everyone) = sender.db.read(&Scope::platform(), tenants::list).await else { continue };
-        for tenant in everyone.into_iter().filter(|tenant| tenant.state == TenantState::Active) {
+        let active = everyone(&sender.db).await.into_iter().filter(|tenant| tenant.state == TenantState::Active);
+        for tenant in active {
             // The log has the particulars; the next round tries again.
             if let Err(problem) = sender.serve(&gateway, &tenant, &stopping).await {
                 tracing::warn!(slug = problem.kind.slug, "sending messages failed");

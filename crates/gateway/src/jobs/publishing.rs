@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
-use platform::{events::Live, outbox, tenants};
+use platform::{events::Live, outbox};
 use storage::{Bell, Db, Scope, TenantId};
 
+use super::everyone;
 use crate::service::REACTIONS;
 
 /// How often one looks for what others have written and not published: a gateway that was killed, the command line.
@@ -51,8 +52,7 @@ impl Publisher {
     }
 
     async fn sweep(&self) {
-        let Ok(everyone) = self.db.read(&Scope::platform(), tenants::list).await else { return };
-        for tenant in everyone {
+        for tenant in everyone(&self.db).await {
             let waiting = self.db.glance(&Scope::system(tenant.tenant_id), outbox::store::is_waiting).await;
             if waiting.unwrap_or(false) {
                 self.publish(tenant.tenant_id).await;

@@ -46,7 +46,7 @@ pub fn parts() -> Vec<(&'static str, Value)> {
 
 /// Every kind of event there is.
 pub fn event_types() -> EventTypes {
-    let of = [platform::events::types::PLATFORM.as_slice(), booking::events::TYPES];
+    let of = [platform::events::types::PLATFORM, booking::events::TYPES];
     EventTypes(of.into_iter().flatten().copied().collect())
 }
 

@@ -47,7 +47,7 @@ pub struct Citizen {
     pub pseudonym: Pseudonym,
     /// How sure the identity provider is that it is them.
     pub assurance: Assurance,
-    /// What to ask it for, to be known as well as the Comune wants (`acr_values`).
+    /// What to ask it for, to be known as well as the Comune wants (`acr_values`); nothing for who is.
     pub step_up: Vec<String>,
 }
 
@@ -197,7 +197,9 @@ impl Access {
                 }
                 unauthenticated()
             })?;
-            let step_up = self.tokens.acr_values(&identity.provider, settings.identity.minimum());
+            let wanted = settings.identity.minimum();
+            let is_known = identity.assurance >= wanted;
+            let step_up = if is_known { Vec::new() } else { self.tokens.acr_values(&identity.provider, wanted) };
             self.person(&tenant, identity, step_up).await?
         };
         Ok(Caller::new(tenant, kind, Arc::clone(&self.secret)).under(settings))

@@ -29,10 +29,6 @@ use crate::{
     problems::{EVENTS_EXPIRED, INVALID_HEADER},
 };
 
-/// How event streams are kept here.
-#[derive(Debug, Clone, Copy)]
-pub struct StreamHabits(pub Habits);
-
 /// Which events, and from where on.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -212,12 +208,12 @@ async fn stream_events(
     caller: Caller,
     query: Params<StreamQuery>,
     last_seen: LastEventId,
-    (types, live, habits): (Data<EventTypes>, Data<Live>, Data<StreamHabits>),
+    (types, live, habits): (Data<EventTypes>, Data<Live>, Data<Habits>),
     db: Data<Db>,
 ) -> Answer {
     let rows = policy::events(&caller)?;
     let sought = sought(rows, query.types.as_deref(), query.office_id, &types)?;
-    let mut habits = habits.0;
+    let mut habits = **habits;
     if let Some(seconds) = query.max_seconds {
         if seconds > 3600 {
             return Err(bad_query("max_seconds", "out-of-range", "a number from 0 to 3600").into());
@@ -245,14 +241,17 @@ fn is_kept(tx: &mut Tx<'_>, after: Option<i64>) -> storage::Result<()> {
 }
 
 fn sought(rows: Rows, types: Option<&str>, office: Option<OfficeId>, known: &EventTypes) -> Result<Sought, Problem> {
+    let unknown = || bad_query("types", "unknown", "types of events, as /event-types lists them");
+    if types.is_some_and(|types| types.len() > 500) {
+        return Err(unknown());
+    }
     let mut kinds = Vec::new();
     for filter in types.into_iter().flat_map(|types| types.split(',')) {
-        if types.is_some_and(|types| types.len() > 500) || !known.knows(filter) {
-            return Err(bad_query("types", "unknown", "types of events, as /event-types lists them"));
+        let before = kinds.len();
+        kinds.extend(known.through(filter).map(str::to_owned));
+        if kinds.len() == before {
+            return Err(unknown());
         }
-        let filter = [filter.to_owned()];
-        let through = known.0.iter().filter(|known| crate::webhooks::rules::lets_through(&filter, known.kind));
-        kinds.extend(through.map(|known| known.kind.to_owned()));
     }
     let offices = match (rows, office) {
         (Rows::OfOffices(offices), Some(office)) => {

@@ -10,6 +10,7 @@ use utoipa::{
 use crate::{
     directory::{NewOffice, NewPlace},
     privacy::retention::model::NewRetentionRule,
+    webhooks::rules::lets_one_through,
 };
 
 /// A kind of event.
@@ -30,10 +31,15 @@ pub struct EventType {
 pub struct EventTypes(pub Vec<EventType>);
 
 impl EventTypes {
-    /// Whether a filter of kinds lets any of them through: one that does not is misspelt.
+    /// The kinds that a filter lets through. One that lets none is misspelt.
+    pub fn through(&self, filter: &str) -> impl Iterator<Item = &'static str> {
+        let kinds = self.0.iter().map(|known| known.kind);
+        kinds.filter(move |kind| lets_one_through(filter, kind))
+    }
+
+    /// Whether a filter lets any of them through.
     pub fn knows(&self, filter: &str) -> bool {
-        let filters = [filter.to_owned()];
-        self.0.iter().any(|known| crate::webhooks::rules::lets_through(&filters, known.kind))
+        self.through(filter).next().is_some()
     }
 }
 
@@ -140,14 +146,16 @@ struct LegalHoldData {
     record_id: Option<crate::privacy::RecordId>,
 }
 
-macro_rules! types {
+/// A table of kinds of events: kind, what it happens to, what has happened, and the schema of its data.
+#[macro_export]
+macro_rules! event_types {
     ($($kind:literal, $subject:literal, $about:literal, $data:expr;)+) => {
-        [ $( EventType { kind: $kind, subject: $subject, about: $about, data: $data } ),+ ]
+        &[ $( $crate::events::EventType { kind: $kind, subject: $subject, about: $about, data: $data } ),+ ]
     };
 }
 
 /// What happens to what the platform itself keeps.
-pub const PLATFORM: [EventType; 17] = types![
+pub const PLATFORM: &[EventType] = crate::event_types![
     "place.created", "place", "A place was added.", administered::<NewPlace>;
     "place.updated", "place", "A place was changed.", administered::<NewPlace>;
     "place.deleted", "place", "A place was taken away; told as it was.", administered::<NewPlace>;

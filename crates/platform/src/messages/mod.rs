@@ -13,39 +13,13 @@ pub mod rules;
 pub mod store;
 pub mod templates;
 
-use kernel::Id;
-use storage::Tx;
 use utoipa_actix_web::service_config::ServiceConfig;
-
-use crate::outbox::EventTag;
 
 pub use composing::{Composed, Composer, Composers, Draft, Kind, Letter, Recipient, Variable, Wording};
 pub use model::{
     Content, Message, MessageChannel, MessageId, MessageLanguage, MessageState, NewMessage, Outcome, SubjectId,
 };
-
-/// Plans a message. One that its event has asked for already is not planned again: nothing then.
-///
-/// # Errors
-/// When the database fails.
-pub fn plan(tx: &mut Tx<'_>, new: &NewMessage<'_>) -> storage::Result<Option<MessageId>> {
-    store::insert(tx, new)
-}
-
-/// Withdraws what still waits of these kinds about a subject, except what this event itself has asked for, so that a
-/// reaction may run twice: how many that were.
-///
-/// # Errors
-/// When the database fails.
-pub fn withdraw(
-    tx: &mut Tx<'_>,
-    subject: SubjectId,
-    kinds: &[&str],
-    event: Id<EventTag>,
-    why: &str,
-) -> storage::Result<usize> {
-    store::withdraw(tx, subject, kinds, event, why)
-}
+pub use store::{insert as plan, withdraw};
 
 /// Registers what this module serves.
 pub fn routes(cfg: &mut ServiceConfig<'_>) {

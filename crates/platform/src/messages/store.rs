@@ -1,11 +1,11 @@
 //! Queries over messages.
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::Text};
 use jiff::Timestamp;
 use kernel::{Id, PageRequest};
 use storage::{
-    MultiBackend, Tx,
-    types::{At, Key},
+    MultiBackend, Tx, fixed,
+    types::{At, Instant, Key, Uid},
 };
 
 use super::model::{Content, Message, MessageId, MessageState, NewMessage, Outcome, SubjectId};
@@ -19,34 +19,24 @@ use crate::{
 /// # Errors
 /// When the database fails.
 pub fn insert(tx: &mut Tx<'_>, new: &NewMessage<'_>) -> storage::Result<Option<MessageId>> {
-    use messages as m;
-    let id = tx.new_id();
-    let now = tx.now();
-    let inserted = tx.savepoint(|tx| {
-        diesel::insert_into(m::table)
-            .values((
-                m::tenant_id.eq(Key(tx.tenant())),
-                m::id.eq(Key(id)),
-                m::kind.eq(new.kind),
-                m::subject_kind.eq(new.subject_kind),
-                m::subject_id.eq(Key(new.subject)),
-                m::person.eq(new.person),
-                m::event_id.eq(Key(new.event)),
-                m::send_at.eq(At(new.send_at)),
-                m::state.eq(MessageState::Planned),
-                m::attempts.eq(0),
-                m::next_attempt_at.eq(At(new.send_at)),
-                m::version.eq(1),
-                m::created_at.eq(At(now)),
-            ))
-            .execute(tx.conn())?;
-        Ok(())
-    });
-    match inserted {
-        Ok(()) => Ok(Some(id)),
-        Err(failure) if failure.is_unique("messages", &["tenant_id", "event_id", "kind"]) => Ok(None),
-        Err(failure) => Err(failure),
-    }
+    let (tenant, id, now) = (tx.tenant(), tx.new_id(), tx.now());
+    let inserted = fixed(
+        "INSERT INTO messages (tenant_id, id, kind, subject_kind, subject_id, person, event_id, send_at, state, \
+         attempts, next_attempt_at, version, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'planned', 0, ?, 1, ?) \
+         ON CONFLICT (tenant_id, event_id, kind) DO NOTHING",
+    )
+    .bind::<Uid, _>(Key(tenant))
+    .bind::<Uid, _>(Key(id))
+    .bind::<Text, _>(new.kind.to_owned())
+    .bind::<Text, _>(new.subject_kind.to_owned())
+    .bind::<Uid, _>(Key(new.subject))
+    .bind::<Text, _>(new.person.to_owned())
+    .bind::<Uid, _>(Key(new.event))
+    .bind::<Instant, _>(At(new.send_at))
+    .bind::<Instant, _>(At(new.send_at))
+    .bind::<Instant, _>(At(now))
+    .execute(tx.conn())?;
+    Ok((inserted == 1).then_some(id))
 }
 
 /// Withdraws what still waits of these kinds about a subject, except what this event itself has asked for: how many
@@ -265,21 +255,14 @@ pub fn contents(tx: &mut Tx<'_>, ids: &[MessageId]) -> storage::Result<Vec<(Mess
     Ok(rows.into_iter().map(content).collect())
 }
 
-/// Everything that was planned about a subject, with what was written, in the order of planning.
+/// Everything that was planned about a subject, in the order of planning.
 ///
 /// # Errors
 /// When the database fails.
-pub fn about(tx: &mut Tx<'_>, subject: SubjectId) -> storage::Result<Vec<(Message, Option<Content>)>> {
+pub fn about(tx: &mut Tx<'_>, subject: SubjectId) -> storage::Result<Vec<Message>> {
     use messages as m;
     let of = m::table.filter(m::tenant_id.eq(Key(tx.tenant()))).filter(m::subject_id.eq(Key(subject)));
-    let found: Vec<Message> = of.order(m::id).select(Message::as_select()).load(tx.conn())?;
-    let ids: Vec<MessageId> = found.iter().map(|message| message.id).collect();
-    let mut written = contents(tx, &ids)?;
-    let mut content = |id| {
-        let at = written.iter().position(|(of, _)| *of == id)?;
-        Some(written.swap_remove(at).1)
-    };
-    Ok(found.into_iter().map(|message| (message.clone(), content(message.id))).collect())
+    Ok(of.order(m::id).select(Message::as_select()).load(tx.conn())?)
 }
 
 /// Takes out what was written about a subject and to whom, and puts a pseudonym that is nobody's in the person's place.

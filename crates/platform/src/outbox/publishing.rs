@@ -39,7 +39,7 @@ pub struct Published {
 /// When the database fails; nothing is published then.
 pub fn publish(tx: &mut Tx<'_>, reactions: &[Reaction]) -> storage::Result<Published> {
     // Most often somebody else was faster; asking needs no lock.
-    if store::unpublished(tx, 1)?.is_empty() {
+    if !store::is_waiting(tx)? {
         let last = store::last_position(tx)?;
         return Ok(Published { events: 0, deliveries: 0, parked: 0, oldest: None, last, more: false });
     }

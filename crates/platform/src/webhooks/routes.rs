@@ -1,7 +1,5 @@
 //! `/webhooks`: where events are sent to.
 
-use std::collections::BTreeSet;
-
 use actix_web::{HttpResponse, delete, get, http::StatusCode, patch, post, web::Data};
 use kernel::{Page, Problem};
 use serde::Serialize;
@@ -226,14 +224,11 @@ async fn send_test_event(
 
 /// Whoever misspells a kind would wait for it in vain.
 fn are_known(kinds: &[String], types: &EventTypes) -> Result<(), Problem> {
-    let unknown: BTreeSet<usize> =
-        kinds.iter().enumerate().filter(|(_, kind)| !types.knows(kind)).map(|(at, _)| at).collect();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    Err(unknown.into_iter().fold(Problem::new(&INVALID_BODY), |problem, at| {
+    let unknown = kinds.iter().enumerate().filter(|(_, kind)| !types.knows(kind));
+    let problem = unknown.fold(Problem::new(&INVALID_BODY), |problem, (at, _)| {
         problem.field(format!("/kinds/{at}"), "unknown", "no kind of event, as /event-types lists them")
-    }))
+    });
+    if problem.errors.is_empty() { Ok(()) } else { Err(problem) }
 }
 
 fn reply(status: StatusCode, webhook: Webhook, slug: &str) -> Reply<WebhookView> {

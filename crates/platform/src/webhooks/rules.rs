@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use validator::ValidationError;
 
 use super::addresses;
+use crate::backoff;
 
 fn refused(code: &'static str, words: &'static str) -> ValidationError {
     ValidationError::new(code).with_message(words.into())
@@ -36,10 +37,15 @@ pub fn filters(kinds: &[String]) -> Result<(), ValidationError> {
 
 /// Whether a filter lets a kind through.
 pub fn lets_through(filters: &[String], kind: &str) -> bool {
-    filters.iter().any(|filter| match filter.strip_suffix('*') {
+    filters.iter().any(|filter| lets_one_through(filter, kind))
+}
+
+/// The same of one filter.
+pub fn lets_one_through(filter: &str, kind: &str) -> bool {
+    match filter.strip_suffix('*') {
         Some(beginning) => kind.starts_with(beginning),
         None => filter == kind,
-    })
+    }
 }
 
 /// What came of an attempt.
@@ -102,12 +108,7 @@ impl Schedule {
     /// A receiver that says how long it wants to be left alone (`Retry-After`) is, for up to a day.
     pub fn after(&self, attempts: i64, retry_after: Option<Duration>, lot: u8) -> Option<Duration> {
         const DAY: Duration = Duration::from_secs(24 * 3600);
-        let done = usize::try_from(attempts).ok()?.checked_sub(1)?;
-        let wait = *self.0.get(done)?;
-        // 0 to 255 becomes 90 to 110 per cent: what failed together is not tried together.
-        let percent = 90_u32.saturating_add(u32::from(lot).saturating_mul(20).saturating_div(255));
-        let jittered = wait.saturating_mul(percent).checked_div(100).unwrap_or(wait);
-        Some(jittered.max(retry_after.unwrap_or_default().min(DAY)))
+        Some(backoff::heeded(backoff::wait(&self.0, attempts, 10, lot)?, retry_after, DAY))
     }
 }
 

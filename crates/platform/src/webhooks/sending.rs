@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use jiff::SignedDuration;
 use kernel::{Id, Problem};
-use storage::{Db, Scope, Tx};
+use storage::{Db, Scope, TenantId, Tx};
 
 use super::{
     addresses, changes,
@@ -21,7 +21,7 @@ use crate::{
     events::CloudEvent,
     ports::{WebhookFailure, WebhookMessage, WebhookSender},
     settings,
-    tenants::Tenant,
+    tenants::{self, Tenant},
 };
 
 /// What signing keys are concealed for.
@@ -46,17 +46,32 @@ pub struct Courier {
     pub at_once: i64,
 }
 
+/// What was taken together, and what all of it needs.
+#[derive(Debug)]
+pub struct Batch {
+    /// Whose it is.
+    pub tenant: Tenant,
+    /// Hosts that the Comune names as its own.
+    pub private_hosts: Vec<String>,
+    /// The deliveries.
+    pub claimed: Vec<Claimed>,
+}
+
 impl Courier {
     /// Takes up to `limit` deliveries of a Comune that are due.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim(&self, tenant: &Tenant, limit: usize) -> Result<Vec<Claimed>, Problem> {
+    pub async fn claim(&self, tenant: TenantId, limit: usize) -> Result<Batch, Problem> {
         let (by, at_once, lease) = (self.worker, self.at_once, self.lease);
         self.db
-            .write(&Scope::system(tenant.tenant_id), move |tx| {
+            .write(&Scope::system(tenant), move |tx| {
                 let until = tx.now().saturating_add(lease).unwrap_or(tx.now());
-                store::claim(tx, Lease { by, until }, at_once, limit)
+                Ok(Batch {
+                    tenant: tenants::own(tx)?,
+                    private_hosts: settings::store::get(tx)?.settings.private_hosts,
+                    claimed: store::claim(tx, Lease { by, until }, at_once, limit)?,
+                })
             })
             .await
     }
@@ -65,11 +80,15 @@ impl Courier {
     ///
     /// # Errors
     /// When the database fails: the lease runs out then, and it is tried again.
-    pub async fn deliver(&self, tenant: &Tenant, claimed: &Claimed) -> Result<Tried, Problem> {
+    pub async fn deliver(
+        &self,
+        tenant: &Tenant,
+        private_hosts: &[String],
+        claimed: &Claimed,
+    ) -> Result<Tried, Problem> {
         let scope = Scope::system(tenant.tenant_id);
-        let settings = self.db.read(&scope, settings::store::get).await?.settings;
         let (started_at, started) = (self.db.clock().now(), Instant::now());
-        let (outcome, status, retry_after) = match self.message(&tenant.slug, claimed, &settings.private_hosts)? {
+        let (outcome, status, retry_after) = match self.message(&tenant.slug, claimed, private_hosts)? {
             Some(message) => match self.sender.post(&message).await {
                 Ok(answer) => (Outcome::of_status(answer.status), Some(answer.status), answer.retry_after),
                 Err(failure) => (outcome_of(&failure), None, None),
