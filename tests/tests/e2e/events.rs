@@ -14,6 +14,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tests::{Backend, Client, Server};
 
+pub(crate) use feed::KINDS as FEED_KINDS;
+pub(crate) use streams::KINDS as STREAM_KINDS;
+pub(crate) use webhooks::KINDS as WEBHOOK_KINDS;
+
 use crate::world::Desk;
 
 /// How long a busy machine may take for what is done in a moment.

@@ -51,10 +51,12 @@ async fn everybody_may_know_who_they_are(server: Server) {
     let office = operator.text_at("/staff/offices/0/id").to_owned();
     assert_eq!(operator.text_at("/staff/offices/0/slug"), "anagrafe");
     let counter = ["appointments.read", "appointments.change", "appointments.book", "exports.read", "exports.people"];
-    assert_eq!(names(&operator), counter.map(|name| format!("{name} offices")));
+    let reaching = |reach: &str, more: &[&str]| -> Vec<String> {
+        counter.iter().chain(more).map(|name| format!("{name} {reach}")).collect()
+    };
+    assert_eq!(names(&operator), reaching("offices", &["events.read"]));
     assert_eq!(operator.at("/permissions/0/office_ids"), &json!([office]));
-    let urp = counter.iter().chain(&["statistics.read"]).map(|name| format!("{name} all")).collect::<Vec<_>>();
-    assert_eq!(names(&me("urp_operator").await), urp);
+    assert_eq!(names(&me("urp_operator").await), reaching("all", &["statistics.read", "events.read"]));
     let manager = me("manager").await;
     assert!(names(&manager).contains(&"office.manage offices".to_owned()), "{manager}");
     let admin = me("admin").await;
@@ -63,7 +65,7 @@ async fn everybody_may_know_who_they_are(server: Server) {
 
     let kiosk = me("kiosk").await;
     assert_eq!((kiosk.text_at("/kind"), kiosk.text_at("/key/office/slug")), ("device", "anagrafe"));
-    assert_eq!(names(&kiosk), ["appointments.read offices"]);
+    assert_eq!(names(&kiosk), ["appointments.read offices", "events.read offices"]);
     let integration = me("integration").await;
     assert_eq!(integration.at("/key/expires_at"), &Value::Null);
     assert!(integration.at("/key/scopes").as_array().unwrap().contains(&json!("directory:write")), "{integration}");

@@ -70,6 +70,9 @@ fn every_refusal_of_the_tables_is_provoked() {
         places::KINDS,
         places::BUSY,
         limits::KINDS,
+        crate::events::FEED_KINDS,
+        crate::events::STREAM_KINDS,
+        crate::events::WEBHOOK_KINDS,
         crate::identity::ASSURANCE_KINDS,
         crate::identity::PASSWORD_KINDS,
     ];

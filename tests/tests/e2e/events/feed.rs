@@ -3,11 +3,18 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
+use kernel::ProblemKind;
+use platform::problems::EVENTS_EXPIRED;
 use serde_json::{Value, json};
 use tests::{Server, both_databases};
 
 use super::{book, eventually, read_on, subject};
-use crate::world::{Plan, World};
+use crate::{
+    refusals::Refusals,
+    world::{Plan, World},
+};
+
+pub(crate) static KINDS: &[&ProblemKind] = &[&EVENTS_EXPIRED];
 
 both_databases!(
     who_reads_on_misses_nothing_and_reads_nothing_twice,
@@ -165,8 +172,10 @@ async fn what_is_too_old_is_said_to_be_gone(server: Server) {
         platform::outbox::store::sweep(tx, tomorrow, 10_000)
     });
     assert!(swept.await >= events.len());
-    let gone = admin.get("/events").query("after", &cursor).await.problem(410, "events-expired");
+    let mut refused = Refusals::of(&world);
+    let gone = refused.told(&EVENTS_EXPIRED, admin.get("/events").query("after", &cursor)).await;
     let latest = gone.text_at("/latest").to_owned();
     assert_eq!(admin.get("/events").query("after", &latest).await.expect(200).at("/items"), &json!([]));
-    admin.get("/event-stream").header("Last-Event-ID", "1").await.problem(410, "events-expired");
+    refused.told(&EVENTS_EXPIRED, admin.get("/event-stream").header("Last-Event-ID", "1")).await;
+    refused.were(KINDS);
 }

@@ -2,16 +2,23 @@
 
 use std::time::Duration;
 
-use platform::access::keys::{KeyKind, KeyScope};
+use kernel::ProblemKind;
+use platform::{
+    access::keys::{KeyKind, KeyScope},
+    problems::TOO_MANY_STREAMS,
+};
 use serde_json::Value;
 use tests::{Backend, Client, Server, both_databases};
 use tokio::time::{Instant, timeout};
 
 use super::{PATIENCE, book, subject};
 use crate::{
+    refusals::Refusals,
     rows,
     world::{Desk, Plan, World},
 };
+
+pub(crate) static KINDS: &[&ProblemKind] = &[&TOO_MANY_STREAMS];
 
 both_databases!(patient =>
     what_happens_is_told_at_once_and_resumed_where_one_was,
@@ -141,8 +148,10 @@ async fn who_is_silent_says_so_and_so_many_may_listen() {
     let admin = server.client("admin");
     let mut first = Reading::of(&admin, "", None).await;
     let _second = Reading::of(&admin, "", None).await;
-    let refused = admin.get("/event-stream").await.problem(503, "too-many-streams");
-    assert!(refused.header("retry-after").is_some());
+    let mut refused = Refusals::of(&World::of(&server).await);
+    let told = refused.told(&TOO_MANY_STREAMS, admin.get("/event-stream")).await;
+    assert!(told.header("retry-after").is_some());
+    refused.were(KINDS);
     let mut text = String::new();
     while !text.contains(": still here\n\n") {
         let chunk = timeout(PATIENCE, first.response.chunk()).await.unwrap().unwrap().unwrap();

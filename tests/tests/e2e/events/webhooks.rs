@@ -1,6 +1,8 @@
 //! Webhooks, with the reference library of Standard Webhooks at the other end.
 
 use futures_util::future::join_all;
+use kernel::ProblemKind;
+use platform::problems::TOO_MANY_WEBHOOKS;
 use serde_json::{Value, json};
 use tests::{Answer, Client, Server, both_databases};
 
@@ -9,7 +11,12 @@ use super::{
     receiver::{Receiver, allow_this_machine, hook},
     subject,
 };
-use crate::world::{Plan, World};
+use crate::{
+    refusals::Refusals,
+    world::{Plan, World},
+};
+
+pub(crate) static KINDS: &[&ProblemKind] = &[&TOO_MANY_WEBHOOKS];
 
 both_databases!(eager =>
     events_arrive_signed_and_in_order,
@@ -250,5 +257,7 @@ async fn a_comune_has_so_many_and_no_more() {
     for _ in 0..2 {
         admin.post("/webhooks", new.clone()).fresh_key().await.expect(201);
     }
-    admin.post("/webhooks", new).fresh_key().await.problem(409, "too-many-webhooks");
+    let mut refused = Refusals::of(&World::of(&server).await);
+    refused.told(&TOO_MANY_WEBHOOKS, admin.post("/webhooks", new).fresh_key()).await;
+    refused.were(KINDS);
 }
