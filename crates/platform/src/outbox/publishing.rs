@@ -50,14 +50,14 @@ pub fn publish(tx: &mut Tx<'_>, reactions: &[Reaction]) -> storage::Result<Publi
     // Ids are in the order in which transactions began: an earlier version may lie beyond the batch.
     let mut events = in_order(store::unpublished_of(tx, &subjects)?);
     let listeners = webhooks::store::listeners(tx)?;
-    let (mut deliveries, mut parked) = (0_usize, 0_usize);
+    let mut deliveries: usize = 0;
     for event in &mut events {
         last = last.saturating_add(1);
         event.position = Some(last);
         store::place(tx, event.id, last)?;
         deliveries = deliveries.saturating_add(webhooks::store::queue(tx, &listeners, event, last)?);
-        parked = parked.saturating_add(reactions::meet(tx, reactions, event)?);
     }
+    let parked = reactions::meet(tx, reactions, &events)?;
     store::keep_last(tx, last)?;
     let oldest = events.iter().map(|event| event.occurred_at).min();
     Ok(Published { events: events.len(), deliveries, parked, oldest, last, more })
