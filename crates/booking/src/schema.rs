@@ -78,6 +78,7 @@ diesel::table! {
         anonymous_allowed -> Bool,
         version -> BigInt,
         keywords -> Nullable<JsonCol>,
+        special_category -> Bool,
     }
 }
 

@@ -153,6 +153,7 @@ fn make_frame(tx: &mut Tx<'_>) -> storage::Result<Frame> {
             buffer_after_minutes: 0,
             max_per_person: Some(3),
             anonymous_allowed: true,
+            special_category: false,
             version: 1,
         };
         services::insert(tx, &service)?;

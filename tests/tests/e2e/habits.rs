@@ -72,6 +72,7 @@ async fn labels_are_in_the_readers_language(server: Server) {
                 buffer_after_minutes: 0,
                 max_per_person: None,
                 anonymous_allowed: true,
+                special_category: false,
                 version: 1,
             };
             services::insert(tx, &service)?;

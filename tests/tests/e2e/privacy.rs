@@ -3,6 +3,7 @@
 pub(crate) mod holding;
 mod rectifying;
 mod retaining;
+mod special;
 
 use std::process::Output;
 

@@ -178,6 +178,8 @@ pub(crate) struct Offer {
     pub(crate) max_per_person: Option<i64>,
     /// Whether it can be booked without signing in.
     pub(crate) anonymous_allowed: bool,
+    /// Whether coming for it tells of special categories of data.
+    pub(crate) special_category: bool,
 }
 
 impl Default for Offer {
@@ -191,6 +193,7 @@ impl Default for Offer {
             buffer_after_minutes: 0,
             max_per_person: None,
             anonymous_allowed: true,
+            special_category: false,
         }
     }
 }
@@ -352,6 +355,7 @@ fn new_service(tx: &mut Tx<'_>, offer: &Offer) -> storage::Result<AppointmentSer
         buffer_after_minutes: offer.buffer_after_minutes,
         max_per_person: offer.max_per_person,
         anonymous_allowed: offer.anonymous_allowed,
+        special_category: offer.special_category,
         version: 1,
     };
     services::insert(tx, &service)?;

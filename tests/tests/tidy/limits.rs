@@ -12,7 +12,7 @@ const LINES: usize = 500;
 const LONGER: &[(&str, &str)] = &[];
 
 /// How many queries need a text per backend; each is a place where the two databases can drift apart.
-const BOTH: usize = 1;
+const BOTH: usize = 2;
 
 #[test]
 fn files_can_be_read_at_one_sitting() {

@@ -55,7 +55,7 @@ impl Changing {
             let appointment = find_for(tx, &who, id, wish, token)?;
             if_match.check(appointment.version, policy::must_match_version(&who))?;
             let changed = change(tx, &who, appointment)?;
-            Reader { caller: &who, lang, holds_token: token.is_some() }.reply(tx, changed)
+            Reader { caller: &who, lang, holds_token: token.is_some() }.reply(tx, changed)?.written_down(tx)
         })
         .await
     }

@@ -7,6 +7,7 @@ mod changing;
 pub(crate) mod find;
 pub mod history;
 pub(crate) mod identity;
+pub(crate) mod looks;
 pub mod model;
 pub mod notes;
 pub mod routes;

@@ -10,6 +10,7 @@ use platform::{
     directory::routes::PageQuery,
     http::{Answer, Body, IdPath, IdempotencyKey, Language, Params, ProblemBody, Reply, paging, sane_date},
     idempotency::{self, InFlight},
+    privacy::access_log,
 };
 use storage::Db;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -58,7 +59,8 @@ async fn create_appointment(
         let location = format!("/{}/v1/appointments/{}", who.tenant.slug, booked.appointment.id);
         let reader = Reader { caller: &who, lang: lang.0, holds_token: booked.manage_token.is_some() };
         let etag = views::etag(&booked.appointment, lang.0);
-        let mut view = reader.view(tx, booked.appointment)?;
+        // Who books for somebody is shown what they have just said.
+        let mut view = reader.view(tx, booked.appointment)?.answer;
         view.manage_token = booked.manage_token;
         Ok(Reply::created(view).at(location).etag(etag))
     })
@@ -123,7 +125,7 @@ fn applicant(caller: &Caller, new: &NewAppointment) -> Applicant {
 async fn show_appointment(caller: Caller, lang: Language, id: IdPath<Appointment>, db: Data<Db>) -> Answer {
     must_say_who(&caller)?;
     let who = caller.clone();
-    db.read(&caller, move |tx| {
+    access_log::read(&db, &caller, move |tx| {
         let appointment = find_for(tx, &who, id.0, policy::Wish::Read, None)?;
         Reader { caller: &who, lang: lang.0, holds_token: false }.reply(tx, appointment)
     })
@@ -211,7 +213,7 @@ async fn look_up_appointment(caller: Caller, lang: Language, body: Body<Appointm
     let who = caller.clone();
     db.read(&caller, move |tx| {
         let appointment = find_by_code(tx, &lookup)?;
-        Reader { caller: &who, lang: lang.0, holds_token: true }.reply(tx, appointment)
+        Ok(Reader { caller: &who, lang: lang.0, holds_token: true }.reply(tx, appointment)?.answer)
     })
     .await?
     .answer()

@@ -14,7 +14,7 @@ use super::{
     search::words::Keys,
 };
 use crate::{
-    schema::{appointment_applicants, appointments},
+    schema::{appointment_applicants, appointment_services, appointments},
     services::AppointmentServiceId,
 };
 
@@ -73,6 +73,22 @@ pub fn insert(tx: &mut Tx<'_>, appointment: &Appointment, applicant: &Applicant)
 pub fn find(tx: &mut Tx<'_>, id: AppointmentId) -> storage::Result<Option<Appointment>> {
     let mine = appointments::table.filter(appointments::tenant_id.eq(Key(tx.tenant())));
     Ok(mine.filter(appointments::id.eq(Key(id))).select(Appointment::as_select()).first(tx.conn()).optional()?)
+}
+
+/// Those of these appointments whose services tell of special categories of data.
+///
+/// # Errors
+/// When the database fails.
+pub fn special(tx: &mut Tx<'_>, ids: &[AppointmentId]) -> storage::Result<Vec<Appointment>> {
+    use appointment_services as s;
+    use appointments as a;
+    Ok(a::table
+        .inner_join(s::table.on(s::tenant_id.eq(a::tenant_id).and(s::id.eq(a::service_id))))
+        .filter(a::tenant_id.eq(Key(tx.tenant())))
+        .filter(a::id.eq_any(ids.iter().copied().map(Key)))
+        .filter(s::special_category.eq(true))
+        .select(Appointment::as_select())
+        .load(tx.conn())?)
 }
 
 /// Makes those who change an appointment wait for one another, until the end of the transaction. Taken

@@ -1,6 +1,6 @@
 //! Appointments as a reader may see them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use actix_web::http::StatusCode;
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use platform::{
     access::{Caller, CallerKind, policy},
     directory::{OfficeId, store as directory},
     http::{Link, Reply},
+    privacy::access_log::Shown,
 };
 use storage::{DbError, Tx};
 
@@ -44,17 +45,24 @@ impl<'a> Reader<'a> {
     }
 
     /// 200 with the appointment.
-    pub(super) fn reply(self, tx: &mut Tx<'_>, appointment: Appointment) -> storage::Result<Reply<AppointmentView>> {
+    pub(super) fn reply(
+        self,
+        tx: &mut Tx<'_>,
+        appointment: Appointment,
+    ) -> storage::Result<Shown<Reply<AppointmentView>>> {
         let etag = etag(&appointment, self.lang);
-        Ok(Reply::with(StatusCode::OK, self.view(tx, appointment)?).etag(etag))
+        Ok(self.view(tx, appointment)?.map(|view| Reply::with(StatusCode::OK, view).etag(etag)))
     }
 
     /// The appointment, with the person it is for where this reader may know.
-    pub(super) fn view(self, tx: &mut Tx<'_>, appointment: Appointment) -> storage::Result<AppointmentView> {
+    pub(super) fn view(self, tx: &mut Tx<'_>, appointment: Appointment) -> storage::Result<Shown<AppointmentView>> {
         let may_read = self.party().may(policy::Wish::Read, &appointment);
         let knows_person = may_read && !matches!(self.caller.kind, CallerKind::Device(_));
         let (id, cancelled_by) = (appointment.id, appointment.cancelled_by.clone());
-        let mut views = self.summaries(tx, vec![appointment])?;
+        let Shown { answer: mut views, mut looks } = self.special(tx, vec![appointment])?;
+        if self.holds_token || !policy::reads_for_comune(self.caller) {
+            looks.clear();
+        }
         let mut view = views.pop().ok_or_else(|| DbError::Other("an appointment was lost on its way".to_owned()))?;
         if knows_person {
             let applicant = store::applicant(tx, id)?;
@@ -65,7 +73,7 @@ impl<'a> Reader<'a> {
             let names = history::names_for(tx, self.caller, std::iter::once(actor.as_str()))?;
             view.cancelled_by = Some(ActorView::of(&actor, &names));
         }
-        Ok(view)
+        Ok(Shown { answer: view, looks })
     }
 
     /// Appointments with the names of the people they are for, where this reader may know.
@@ -73,16 +81,18 @@ impl<'a> Reader<'a> {
         self,
         tx: &mut Tx<'_>,
         appointments: Vec<Appointment>,
-    ) -> storage::Result<Vec<AppointmentView>> {
-        let mut views = self.summaries(tx, appointments)?;
-        if policy::knows_people(self.caller) {
-            let mut names = search::names(tx, views.iter().map(|view| view.id))?;
-            for view in &mut views {
-                let name = names.remove(&view.id);
-                view.applicant_name = name.map(|(given_name, family_name)| PersonName { given_name, family_name });
-            }
+    ) -> storage::Result<Shown<Vec<AppointmentView>>> {
+        let mut shown = self.special(tx, appointments)?;
+        if !policy::knows_people(self.caller) {
+            shown.looks.clear();
+            return Ok(shown);
         }
-        Ok(views)
+        let mut names = search::names(tx, shown.answer.iter().map(|view| view.id))?;
+        for view in &mut shown.answer {
+            let name = names.remove(&view.id);
+            view.applicant_name = name.map(|(given_name, family_name)| PersonName { given_name, family_name });
+        }
+        Ok(shown)
     }
 
     /// Appointments without the people they are for.
@@ -91,7 +101,14 @@ impl<'a> Reader<'a> {
         tx: &mut Tx<'_>,
         appointments: Vec<Appointment>,
     ) -> storage::Result<Vec<AppointmentView>> {
-        let services = self.services(tx, &appointments)?;
+        Ok(self.special(tx, appointments)?.answer)
+    }
+
+    /// Appointments without the people they are for, and those of them that tell of special categories of data.
+    fn special(self, tx: &mut Tx<'_>, appointments: Vec<Appointment>) -> storage::Result<Shown<Vec<AppointmentView>>> {
+        let (services, special) = self.services(tx, &appointments)?;
+        let looks = appointments.iter().filter(|appointment| special.contains(&appointment.service_id));
+        let looks = looks.map(Appointment::look).collect();
         let offices = self.offices(tx, &appointments)?;
         let now = tx.now();
         let view = |appointment: Appointment| {
@@ -127,7 +144,8 @@ impl<'a> Reader<'a> {
                 manage_token: None,
             })
         };
-        appointments.into_iter().map(view).collect()
+        let views = appointments.into_iter().map(view).collect::<storage::Result<Vec<_>>>()?;
+        Ok(Shown { answer: views, looks })
     }
 
     /// The office amends who comes at any time; the person, how they are reached until it begins.
@@ -152,17 +170,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What the appointments are for, and which of these services tell of special categories of data.
     fn services(
         self,
         tx: &mut Tx<'_>,
         appointments: &[Appointment],
-    ) -> storage::Result<HashMap<AppointmentServiceId, ServiceReference>> {
+    ) -> storage::Result<(HashMap<AppointmentServiceId, ServiceReference>, HashSet<AppointmentServiceId>)> {
         let ids: Vec<_> = appointments.iter().map(|appointment| appointment.service_id).collect();
         let reference = |service: crate::services::AppointmentService| {
             let name = service.name.text(self.lang).to_owned();
             (service.id, ServiceReference { id: service.id, name })
         };
-        Ok(services::by_ids(tx, &ids)?.into_iter().map(reference).collect())
+        let services = services::by_ids(tx, &ids)?;
+        let special = services.iter().filter(|service| service.special_category).map(|service| service.id).collect();
+        Ok((services.into_iter().map(reference).collect(), special))
     }
 
     fn offices(

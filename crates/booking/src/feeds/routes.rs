@@ -16,6 +16,7 @@ use platform::{
         paging,
     },
     idempotency::{self, InFlight},
+    privacy::access_log::{self, Shown},
     tenants::Tenant,
 };
 use storage::{Db, DbError, Tx};
@@ -30,6 +31,7 @@ use crate::{
     appointments::{
         Appointment, AppointmentId, AppointmentState,
         find::{find_by_code, find_for},
+        looks,
         model::AppointmentLookup,
     },
     calendars::{Calendar, CalendarId, routes::managed, store as calendars},
@@ -57,12 +59,12 @@ async fn show_appointment_calendar_file(
     db: Data<Db>,
 ) -> Answer {
     let who = caller.clone();
-    let text = db
-        .read(&caller, move |tx| {
-            let appointment = find_for(tx, &who, id.0, policy::Wish::Read, None)?;
-            file(tx, &who.tenant, lang.0, appointment)
-        })
-        .await?;
+    let text = access_log::read(&db, &caller, move |tx| {
+        let appointment = find_for(tx, &who, id.0, policy::Wish::Read, None)?;
+        let looks = looks::at(tx, &who, &appointment)?;
+        Ok(Shown { answer: file(tx, &who.tenant, lang.0, appointment)?, looks })
+    })
+    .await?;
     Ok(calendar_file("appuntamento.ics").body(text))
 }
 

@@ -12,11 +12,12 @@ use platform::{
         routes::with_contents,
         store::{self, Listed},
     },
+    privacy::access_log::{self, Shown},
 };
 use storage::Db;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::appointments::{Appointment, AppointmentId, find::find_for};
+use crate::appointments::{Appointment, AppointmentId, find::find_for, looks};
 
 /// Messages about an appointment
 ///
@@ -38,13 +39,13 @@ async fn list_appointment_messages(
 ) -> Answer {
     let page = paging::<MessageId>(query.limit, query.after.as_deref())?;
     let who = caller.clone();
-    let page = db
-        .read(&caller, move |tx| {
-            find_for(tx, &who, id.0, policy::Wish::Annotate, None)?;
-            let page = Page::cut(store::list(tx, &Listed::About(id.0.cast()), &page)?, &page, |message| message.id);
-            Ok(Page { items: with_contents(tx, page.items)?, next: page.next })
-        })
-        .await?;
+    let page = access_log::read(&db, &caller, move |tx| {
+        let appointment = find_for(tx, &who, id.0, policy::Wish::Annotate, None)?;
+        let page = Page::cut(store::list(tx, &Listed::About(id.0.cast()), &page)?, &page, |message| message.id);
+        let answer = Page { items: with_contents(tx, page.items)?, next: page.next };
+        Ok(Shown { answer, looks: looks::at(tx, &who, &appointment)? })
+    })
+    .await?;
     Reply::page(page)
 }
 

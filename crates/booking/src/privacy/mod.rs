@@ -9,7 +9,7 @@ use platform::{
     messages::{routes::with_contents, store as messages},
     privacy::{
         Disposal, Due, Held, HeldFile, Overdue, Person, PersonalData, Place, RecordId, RecordKind, Rectification,
-        Reference, Section, people::model::KnownBy, written,
+        Reference, Section, access_log::Look, people::model::KnownBy, written,
     },
 };
 use storage::{DbError, Tx};
@@ -113,6 +113,11 @@ impl PersonalData for Appointments {
 
     fn has_record(&self, tx: &mut Tx<'_>, _: RecordKind, id: RecordId) -> storage::Result<bool> {
         Ok(appointments::find(tx, id.cast())?.is_some())
+    }
+
+    fn special(&self, tx: &mut Tx<'_>, _: RecordKind, ids: &[RecordId]) -> storage::Result<Vec<Look>> {
+        let ids: Vec<AppointmentId> = ids.iter().map(|id| id.cast()).collect();
+        Ok(appointments::special(tx, &ids)?.iter().map(Appointment::look).collect())
     }
 
     fn overdue(

@@ -36,7 +36,7 @@ use crate::calendars::{Calendar, CalendarId, admin::store as calendars, store as
     "slug": "carta-identita", "name": { "it": "Carta d'identità elettronica", "en": "Electronic identity card" },
     "description": { "it": "Rilascio e rinnovo" }, "required_documents": [{ "it": "Una fototessera recente", "en": "A recent photograph" }],
     "duration_minutes": 20, "extra_person_minutes": 15, "max_persons": 4, "buffer_after_minutes": 5, "max_per_person": 2,
-    "anonymous_allowed": true, "keywords": ["cie", "documento d'identità"]
+    "anonymous_allowed": true, "special_category": false, "keywords": ["cie", "documento d'identità"]
 }))]
 pub struct NewAppointmentService {
     /// Short name for addresses, unique in the Comune.
@@ -79,6 +79,9 @@ pub struct NewAppointmentService {
     pub max_per_person: Option<i64>,
     /// Whether it can be booked without signing in; so when absent.
     pub anonymous_allowed: Option<bool>,
+    /// Whether coming for it tells of special categories of data (GDPR, article 9), such as health;
+    /// not so when absent. It is then written down who reads whose appointment for it, past ones included.
+    pub special_category: Option<bool>,
     /// Other words people have for it, by which it is found; none when absent.
     #[validate(length(max = 50), custom(function = speakable))]
     #[schema(schema_with = keywords_schema)]
@@ -133,6 +136,7 @@ impl NewAppointmentService {
             buffer_after_minutes: self.buffer_after_minutes.unwrap_or(0),
             max_per_person: self.max_per_person,
             anonymous_allowed: self.anonymous_allowed.unwrap_or(true),
+            special_category: self.special_category.unwrap_or(false),
             version,
         }
     }
@@ -152,6 +156,7 @@ impl From<AppointmentService> for NewAppointmentService {
             buffer_after_minutes: Some(service.buffer_after_minutes),
             max_per_person: service.max_per_person,
             anonymous_allowed: Some(service.anonymous_allowed),
+            special_category: Some(service.special_category),
             keywords: None,
         }
     }

@@ -38,6 +38,8 @@ pub struct AppointmentService {
     pub max_per_person: Option<i64>,
     /// Whether it can be booked without signing in.
     pub anonymous_allowed: bool,
+    /// Whether coming for it tells of special categories of data.
+    pub special_category: bool,
     /// Counts changes.
     pub version: i64,
 }
@@ -68,6 +70,7 @@ impl AppointmentService {
             buffer_before_minutes: self.buffer_before_minutes,
             buffer_after_minutes: self.buffer_after_minutes,
             anonymous_allowed: self.anonymous_allowed,
+            special_category: self.special_category,
             version: self.version,
             translations: None,
             keywords: None,
@@ -92,7 +95,7 @@ impl AppointmentService {
 #[schema(as = AppointmentService, example = json!({
     "id": "01980000-0000-7000-8000-000000000010", "slug": "carta-identita", "name": "Carta d'identità elettronica",
     "description": "Rilascio e rinnovo", "required_documents": ["Carta scaduta o in scadenza", "Una fototessera recente"],
-    "duration_minutes": 20, "extra_person_minutes": 15, "max_persons": 4, "max_per_person": 2, "anonymous_allowed": true,
+    "duration_minutes": 20, "extra_person_minutes": 15, "max_persons": 4, "max_per_person": 2, "anonymous_allowed": true, "special_category": false,
     "buffer_before_minutes": 0, "buffer_after_minutes": 5, "version": 1, "translations": {
         "name": { "it": "Carta d'identità elettronica", "en": "Electronic identity card", "de": null },
         "description": { "it": "Rilascio e rinnovo", "en": null, "de": null }, "required_documents": []
@@ -133,6 +136,10 @@ pub struct AppointmentServiceView {
     pub buffer_after_minutes: i64,
     /// Whether it can be booked without signing in.
     pub anonymous_allowed: bool,
+    /// Whether coming for it tells of special categories of data (GDPR, article 9), such as health. It says something
+    /// of the service and nothing of anybody, so everybody may know: whoever shows appointments keeps the name of such
+    /// a service out of notifications and titles.
+    pub special_category: bool,
     /// Counts changes; the number in the `ETag`.
     #[schema(minimum = 1, maximum = 1000000)]
     pub version: i64,

@@ -23,7 +23,7 @@ type Row = (
     Json<Vec<Localized>>,
     (i64, i64, i64, i64, i64),
     Option<i64>,
-    bool,
+    (bool, bool),
     i64,
 );
 
@@ -44,14 +44,15 @@ macro_rules! columns {
                 s::buffer_after_minutes,
             ),
             s::max_per_person,
-            s::anonymous_allowed,
+            (s::anonymous_allowed, s::special_category),
             s::version,
         )
     }};
 }
 
 fn service_of(row: Row) -> AppointmentService {
-    let (id, slug, name, description, documents, times, max_per_person, anonymous_allowed, version) = row;
+    let (id, slug, name, description, documents, times, max_per_person, marks, version) = row;
+    let (anonymous_allowed, special_category) = marks;
     let (duration_minutes, extra_person_minutes, max_persons, buffer_before_minutes, buffer_after_minutes) = times;
     AppointmentService {
         id,
@@ -66,6 +67,7 @@ fn service_of(row: Row) -> AppointmentService {
         buffer_after_minutes,
         max_per_person,
         anonymous_allowed,
+        special_category,
         version,
     }
 }
@@ -91,6 +93,7 @@ pub fn insert(tx: &mut Tx<'_>, service: &AppointmentService) -> storage::Result<
             s::buffer_after_minutes.eq(service.buffer_after_minutes),
             s::max_per_person.eq(service.max_per_person),
             s::anonymous_allowed.eq(service.anonymous_allowed),
+            s::special_category.eq(service.special_category),
             s::version.eq(service.version),
         ))
         .execute(tx.conn())?;
@@ -219,6 +222,7 @@ pub fn save(tx: &mut Tx<'_>, service: &AppointmentService) -> storage::Result<()
             s::buffer_after_minutes.eq(service.buffer_after_minutes),
             s::max_per_person.eq(service.max_per_person),
             s::anonymous_allowed.eq(service.anonymous_allowed),
+            s::special_category.eq(service.special_category),
             s::version.eq(service.version),
         ))
         .execute(tx.conn())?;

@@ -290,6 +290,7 @@ fn plant_services(
             buffer_after_minutes: new.buffer_after,
             max_per_person: new.max_per_person,
             anonymous_allowed: new.anonymous,
+            special_category: false,
             version: 1,
         };
         services::insert(tx, &service)?;

@@ -96,6 +96,11 @@ pub const fn knows_people(caller: &Caller) -> bool {
     matches!(caller.kind, CallerKind::Staff(_) | CallerKind::Integration(_))
 }
 
+/// Whether what a caller reads of people is read for the Comune, and not by whom it is about or who acts for them.
+pub const fn reads_for_comune(caller: &Caller) -> bool {
+    matches!(caller.kind, CallerKind::Staff(_) | CallerKind::Device(_) | CallerKind::Integration(_))
+}
+
 /// Whether a caller who may change an appointment may also say anew who comes and how many. Whose it is says only
 /// how they are reached.
 pub const fn amends_people(caller: &Caller) -> bool {

@@ -15,6 +15,10 @@ use crate::{
     audit::{self, Change},
     directory::routes::PageQuery,
     http::{Answer, IdPath, IfMatch, IfMatchHeader, Link, Params, ProblemBody, Reply, not_found, paging},
+    privacy::{
+        Holdings, RecordKind,
+        access_log::{self, Look, Shown},
+    },
     problems::INVALID_TRANSITION,
 };
 
@@ -60,16 +64,24 @@ async fn list_my_messages(caller: Caller, query: Params<PageQuery>, db: Data<Db>
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/messages/{message_id}")]
-async fn show_message(caller: Caller, id: IdPath<Message>, db: Data<Db>) -> Answer {
+async fn show_message(caller: Caller, id: IdPath<Message>, db: Data<Db>, holdings: Data<Holdings>) -> Answer {
     policy::administration(&caller)?;
-    let message = db
-        .read(&caller, move |tx| {
-            let message = store::find(tx, id.0)?.ok_or_else(not_found)?;
-            let mut views = with_contents(tx, vec![message])?;
-            Ok(views.pop().ok_or_else(not_found)?)
-        })
-        .await?;
+    let holdings = Holdings::clone(&holdings);
+    let message = access_log::read(&db, &caller, move |tx| {
+        let message = store::find(tx, id.0)?.ok_or_else(not_found)?;
+        let looks = special(tx, &holdings, &message)?;
+        let answer = with_contents(tx, vec![message])?.pop().ok_or_else(not_found)?;
+        Ok(Shown { answer, looks })
+    })
+    .await?;
     reply(&caller, message)
+}
+
+/// What a message tells of, where that is special: who reads what was written reads of the record.
+fn special(tx: &mut Tx<'_>, holdings: &Holdings, message: &Message) -> storage::Result<Vec<Look>> {
+    let kind: Option<RecordKind> = message.subject_kind.parse().ok();
+    let holding = kind.and_then(|kind| holdings.of(kind).map(|holding| (kind, holding)));
+    holding.map_or_else(|| Ok(Vec::new()), |(kind, holding)| holding.special(tx, kind, &[message.subject_id.cast()]))
 }
 
 /// Send a message again

@@ -27,6 +27,7 @@ pub use own::Own;
 pub use people::model::{Person, Rectification, Reference};
 pub use retention::model::{Disposal, RecordKind};
 
+use self::access_log::Look;
 use crate::{access::DeploymentSecret, tenants::Tenant};
 
 /// The identifier of a record, of whatever kind.
@@ -148,6 +149,13 @@ pub trait PersonalData: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the database fails.
     fn has_record(&self, tx: &mut Tx<'_>, kind: RecordKind, id: RecordId) -> storage::Result<bool>;
+
+    /// Which of these records tell of special categories of data (GDPR, article 9), each with whom it is about: who is
+    /// shown them is written down.
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn special(&self, tx: &mut Tx<'_>, kind: RecordKind, ids: &[RecordId]) -> storage::Result<Vec<Look>>;
 
     /// The next records that are due, by what they are about and id. Those that were disposed of are not among them.
     ///

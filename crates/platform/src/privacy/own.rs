@@ -7,7 +7,7 @@ use storage::Tx;
 
 use super::{
     Disposal, Due, Held, Overdue, Person, PersonalData, Place, RecordId, RecordKind, Rectification, Reference, Section,
-    access_log::{model::AccessEntry, store},
+    access_log::{Look, model::AccessEntry, store},
     written,
 };
 use crate::{
@@ -58,6 +58,11 @@ impl PersonalData for Own {
         store::exists(tx, id)
     }
 
+    fn special(&self, _: &mut Tx<'_>, _: RecordKind, _: &[RecordId]) -> storage::Result<Vec<Look>> {
+        // Who looked at whose records is not what is in them.
+        Ok(Vec::new())
+    }
+
     fn overdue(
         &self,
         tx: &mut Tx<'_>,
@@ -89,7 +94,7 @@ fn access(entry: &AccessEntry) -> Map<String, Value> {
     let by = entry.actor.split(':').next().unwrap_or_default().to_owned();
     members(json!({
         "occurred_at": civil::format_rfc3339(entry.occurred_at), "action": entry.action, "by": by,
-        "reference": entry.reference,
+        "record_kind": entry.record_kind, "record_id": entry.record_id, "reference": entry.reference,
     }))
 }
 

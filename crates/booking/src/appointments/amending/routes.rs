@@ -62,7 +62,7 @@ async fn update_appointment(
             }
             let holds_token = token.is_some();
             let amended = changes::amend(tx, appointment, &patch, Party { caller: &who, holds_token })?;
-            Reader { caller: &who, lang: lang.0, holds_token }.reply(tx, amended)
+            Reader { caller: &who, lang: lang.0, holds_token }.reply(tx, amended)?.written_down(tx)
         })
         .await;
     let outcome = match outcome {

@@ -6,6 +6,7 @@ use platform::{
     access::{Caller, policy},
     directory::routes::PageQuery,
     http::{Answer, IdPath, Params, ProblemBody, Reply, paging},
+    privacy::access_log::{self, Shown},
 };
 use storage::Db;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -13,6 +14,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     super::{
         find::find_for,
+        looks,
         model::{Appointment, AppointmentId},
     },
     model::HistoryEntryView,
@@ -39,14 +41,13 @@ async fn list_appointment_history(
 ) -> Answer {
     let page = paging::<i64>(query.limit, query.after.as_deref())?;
     let who = caller.clone();
-    let page = db
-        .read(&caller, move |tx| {
-            find_for(tx, &who, id.0, policy::Wish::Read, None)?;
-            let page = Page::cut(store::list(tx, id.0, &page)?, &page, |entry| entry.version);
-            let names = store::names_for(tx, &who, page.items.iter().map(|entry| entry.actor.as_str()))?;
-            Ok(page.map(|entry| entry.view(&names)))
-        })
-        .await?;
+    let page = access_log::read(&db, &caller, move |tx| {
+        let appointment = find_for(tx, &who, id.0, policy::Wish::Read, None)?;
+        let page = Page::cut(store::list(tx, id.0, &page)?, &page, |entry| entry.version);
+        let names = store::names_for(tx, &who, page.items.iter().map(|entry| entry.actor.as_str()))?;
+        Ok(Shown { answer: page.map(|entry| entry.view(&names)), looks: looks::at(tx, &who, &appointment)? })
+    })
+    .await?;
     Reply::page(page)
 }
 

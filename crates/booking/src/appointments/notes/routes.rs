@@ -9,6 +9,7 @@ use platform::{
     http::{Answer, Body, IdPair, IdPath, MaybeIdempotencyKey, Params, ProblemBody, Reply, not_found, paging},
     idempotency::{self, InFlight},
     outbox::{self, Event},
+    privacy::access_log::{self, Shown},
 };
 use serde_json::json;
 use storage::Db;
@@ -18,6 +19,7 @@ use super::{
     super::{
         find::find_for,
         history::store as history,
+        looks,
         model::{Appointment, AppointmentId},
     },
     model::{NewNote, Note, NoteId, NoteView},
@@ -45,14 +47,13 @@ async fn list_appointment_notes(
 ) -> Answer {
     let page = paging::<NoteId>(query.limit, query.after.as_deref())?;
     let who = caller.clone();
-    let page = db
-        .read(&caller, move |tx| {
-            find_for(tx, &who, id.0, policy::Wish::Annotate, None)?;
-            let page = Page::cut(store::list(tx, id.0, &page)?, &page, |note| note.id);
-            let names = history::names_for(tx, &who, page.items.iter().map(|note| note.author.as_str()))?;
-            Ok(page.map(|note| note.view(id.0, &names)))
-        })
-        .await?;
+    let page = access_log::read(&db, &caller, move |tx| {
+        let appointment = find_for(tx, &who, id.0, policy::Wish::Annotate, None)?;
+        let page = Page::cut(store::list(tx, id.0, &page)?, &page, |note| note.id);
+        let names = history::names_for(tx, &who, page.items.iter().map(|note| note.author.as_str()))?;
+        Ok(Shown { answer: page.map(|note| note.view(id.0, &names)), looks: looks::at(tx, &who, &appointment)? })
+    })
+    .await?;
     Reply::page(page)
 }
 
@@ -71,14 +72,13 @@ async fn list_appointment_notes(
 async fn show_appointment_note(caller: Caller, ids: IdPair<Appointment, Note>, db: Data<Db>) -> Answer {
     let IdPair(appointment, note) = ids;
     let who = caller.clone();
-    let note = db
-        .read(&caller, move |tx| {
-            find_for(tx, &who, appointment, policy::Wish::Annotate, None)?;
-            let note = store::find(tx, appointment, note)?.ok_or_else(not_found)?;
-            let names = history::names_for(tx, &who, std::iter::once(note.author.as_str()))?;
-            Ok(note.view(appointment, &names))
-        })
-        .await?;
+    let note = access_log::read(&db, &caller, move |tx| {
+        let about = find_for(tx, &who, appointment, policy::Wish::Annotate, None)?;
+        let note = store::find(tx, appointment, note)?.ok_or_else(not_found)?;
+        let names = history::names_for(tx, &who, std::iter::once(note.author.as_str()))?;
+        Ok(Shown { answer: note.view(appointment, &names), looks: looks::at(tx, &who, &about)? })
+    })
+    .await?;
     Reply::ok(note)
 }
 

@@ -47,14 +47,13 @@ async fn list_appointments(caller: Caller, lang: Language, query: Params<Appoint
     page.after.map(|(at, _)| sane_date("after", civil::date_of(at))).transpose()?;
     let filter = filter(&query, db.clock().now())?;
     let who = caller.clone();
-    let page = db
-        .read(&caller, move |tx| {
-            let found = store::list(tx, &rows, &filter, &page)?;
-            let page = Page::cut(found, &page, |row| (row.starts_at, row.id));
-            let items = Reader { caller: &who, lang: lang.0, holds_token: false }.named(tx, page.items)?;
-            Ok(Page { items, next: page.next })
-        })
-        .await?;
+    let page = access_log::read(&db, &caller, move |tx| {
+        let found = store::list(tx, &rows, &filter, &page)?;
+        let Page { items, next } = Page::cut(found, &page, |row| (row.starts_at, row.id));
+        let shown = Reader { caller: &who, lang: lang.0, holds_token: false }.named(tx, items)?;
+        Ok(shown.map(|items| Page { items, next }))
+    })
+    .await?;
     Reply::page(page)
 }
 
@@ -130,18 +129,18 @@ async fn search_appointments(caller: Caller, lang: Language, body: Body<Appointm
         db.write(&caller, write).await?;
     }
     let who = caller.clone();
-    let page = db
-        .read(&caller, move |tx| {
-            let after = match seen {
-                None => None,
-                Some(seen) => Some(store::place(tx, seen)?.ok_or_else(unknown)?),
-            };
-            let page = PageRequest { limit, after };
-            let (found, next) = matching(tx, &rows, &filter, &whom, &page)?;
-            let items = Reader { caller: &who, lang: lang.0, holds_token: false }.named(tx, found)?;
-            Ok(Page { items, next: next.map(|place| concealed(&who, place.seen())).transpose()? })
-        })
-        .await?;
+    let page = access_log::read(&db, &caller, move |tx| {
+        let after = match seen {
+            None => None,
+            Some(seen) => Some(store::place(tx, seen)?.ok_or_else(unknown)?),
+        };
+        let page = PageRequest { limit, after };
+        let (found, next) = matching(tx, &rows, &filter, &whom, &page)?;
+        let next = next.map(|place| concealed(&who, place.seen())).transpose()?;
+        let shown = Reader { caller: &who, lang: lang.0, holds_token: false }.named(tx, found)?;
+        Ok(shown.map(|items| Page { items, next }))
+    })
+    .await?;
     Reply::ok(page)
 }
 

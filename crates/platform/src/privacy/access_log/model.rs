@@ -25,6 +25,8 @@ storage::text_enum! {
         Searched = "people.searched",
         /// Took away a file with people in it.
         Taken = "people.taken",
+        /// Was shown a record that tells of special categories of data.
+        SpecialRead = "special-data.read",
     }
 }
 
@@ -51,6 +53,17 @@ impl<'a> Looked<'a> {
     pub const fn around(action: AccessAction) -> Self {
         Self { action, person_key: None, record: None, reference: None }
     }
+}
+
+/// A record that tells of special categories of data and that somebody is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// What kind of record it is.
+    pub kind: RecordKind,
+    /// Which one.
+    pub id: RecordId,
+    /// Pseudonym of whom it is about.
+    pub person_key: String,
 }
 
 /// An entry.

@@ -43,8 +43,9 @@ pub struct AccessQuery {
 
 /// Who looked at data about people
 ///
-/// Whole exports and rectifications of a person, searches for somebody, files with people in them: who, when, whose
-/// where it was one person's, and why. Oldest first. Entries are never changed; how long they are kept a retention rule
+/// Whole exports and rectifications of a person, searches for somebody, files with people in them, and each record of
+/// a service of special categories that staff, a system or a device was shown: who, when, whose where it was one
+/// person's, which record, and why. Oldest first. Entries are never changed; how long they are kept a retention rule
 /// says, six months at least. For admins.
 #[utoipa::path(tag = "privacy", params(AccessQuery), responses(
     (status = 200, description = "A page of entries", body = Page<AccessEntryView>),
