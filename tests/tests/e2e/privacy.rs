@@ -1,6 +1,7 @@
 //! What is held about people: told to them, put right, kept no longer than the rules say.
 
 pub(crate) mod holding;
+mod letters;
 mod rectifying;
 mod retaining;
 mod special;

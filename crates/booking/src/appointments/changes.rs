@@ -7,6 +7,7 @@ use kernel::{Problem, PublicCode, civil, holidays::HolidayCalendar};
 use platform::{
     access::{Caller, Pseudonym},
     audit::{self, Change},
+    messages::store as messages,
     outbox::{self, Event},
     privacy::Place,
 };
@@ -27,6 +28,7 @@ use super::{
 use crate::{
     calendars::{claim, store as calendars},
     holds::{HoldId, store as holds},
+    messages::{CANCELLATION, CHANGE, CONFIRMATION},
     offers::{self, Offer, Terms, Wish},
     problems::{HOLD_EXPIRED, HOLD_MISMATCH, PERSON_LIMIT_REACHED},
     services::{AppointmentService, store as services},
@@ -385,6 +387,10 @@ pub(super) fn save_amended(
     differences: &[&'static str],
 ) -> storage::Result<Appointment> {
     let next = next_version(tx, changed)?;
+    if next.person_key != earlier.person_key {
+        // A reminder is planned anew, as whoever it is for now wishes.
+        messages::readdress(tx, next.id.cast(), &[CONFIRMATION, CHANGE, CANCELLATION], &next.person_key)?;
+    }
     let whole = |appointment: &Appointment, person: &Applicant| {
         let person =
             json!([person.given_name, person.family_name, person.tax_code, person.email, person.phone, person.notes]);

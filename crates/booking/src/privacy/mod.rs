@@ -3,6 +3,8 @@
 pub mod rules;
 mod store;
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use kernel::{Lang, PublicCode};
 use platform::{
@@ -12,6 +14,7 @@ use platform::{
         Reference, Section, access_log::Look, people::model::KnownBy, written,
     },
 };
+use serde_json::{Map, Value};
 use storage::{DbError, Tx};
 
 use self::rules::Bond;
@@ -56,7 +59,8 @@ impl PersonalData for Appointments {
     fn export(&self, tx: &mut Tx<'_>, place: Place<'_>, person: &Person) -> storage::Result<Held> {
         let theirs = of_person(tx, person)?;
         let mut held = Held::default();
-        let (mut about, mut booked, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut about, mut booked) = (Vec::new(), Vec::new());
+        let bonds: HashMap<AppointmentId, Bond> = theirs.iter().map(|(it, bond)| (it.id, *bond)).collect();
         // Who booked for them is the one to see it. That it is really them the office finds out when it is asked.
         let shown = |(_, bond): &(Appointment, Bond)| !(person.asks_themselves && *bond == Bond::BookedByAnother);
         for (appointment, bond) in theirs.into_iter().filter(shown) {
@@ -67,10 +71,6 @@ impl PersonalData for Appointments {
                 let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
                 let (name, bytes) = (format!("{code}.ics"), text.into_bytes());
                 held.files.push(HeldFile { name, media_type: "text/calendar", bytes });
-                let messages = messages::about(tx, appointment.id.cast())?;
-                for message in with_contents(tx, messages)? {
-                    told.push(written(&message)?);
-                }
             }
             let row = exports::told(tx, vec![appointment], Lang::It, true)?.pop();
             let row = row.map(serde_json::to_value).transpose();
@@ -81,7 +81,7 @@ impl PersonalData for Appointments {
         }
         held.sections.push(Section { name: "appointments", entries: about });
         held.sections.push(Section { name: "booked_for_others", entries: booked });
-        held.sections.push(Section { name: "messages", entries: told });
+        held.sections.push(Section { name: "messages", entries: written_to(tx, person, &bonds)? });
         Ok(held)
     }
 
@@ -155,6 +155,22 @@ impl PersonalData for Appointments {
         }
         Ok(disposed)
     }
+}
+
+/// What was written to a person, or is going to be, in the order of planning.
+fn written_to(
+    tx: &mut Tx<'_>,
+    person: &Person,
+    bonds: &HashMap<AppointmentId, Bond>,
+) -> storage::Result<Vec<Map<String, Value>>> {
+    let mut messages = messages::to(tx, &person.key)?;
+    messages.retain(|message| rules::is_told(person, bonds.get(&message.subject_id.cast()).copied()));
+    let mut told = Vec::new();
+    for message in with_contents(tx, messages)? {
+        let bond = bonds.get(&message.subject_id.cast()).copied();
+        told.push(rules::message(written(&message)?, bond));
+    }
+    Ok(told)
 }
 
 /// The appointments of a person, and how each is theirs, in the order of booking.

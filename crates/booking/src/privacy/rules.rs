@@ -1,7 +1,7 @@
 //! What of an appointment is about whom.
 
 use kernel::civil;
-use platform::privacy::Rectification;
+use platform::privacy::{Person, Rectification, people::model::KnownBy};
 use serde_json::{Map, Value, json};
 
 use crate::appointments::{Appointment, history::model::Entry, model::Applicant, notes::model::Note};
@@ -56,6 +56,30 @@ pub fn entry(row: Value, bond: Bond, history: &[Entry], notes: &[Note]) -> Map<S
             json!({ "body": note.body, "by": by, "created_at": created_at })
         };
         entry.insert("office_notes".to_owned(), notes.iter().map(note).collect());
+    }
+    entry
+}
+
+/// Whether a person is told of a message that went to their pseudonym, by how what it is about is theirs now; nothing
+/// where it is another's by now.
+pub fn is_told(person: &Person, bond: Option<Bond>) -> bool {
+    match bond {
+        // Who booked for them is the one to see it, until the office knows that it is really them.
+        Some(Bond::BookedByAnother) => !person.asks_themselves,
+        Some(Bond::Own | Bond::BookedForAnother) => true,
+        // Several people may share a mailbox: what is about an appointment of another name was not written to them.
+        None => matches!(person.known_by, KnownBy::TaxCode(_)) && !person.asks_themselves,
+    }
+}
+
+/// A message as it is told to whom it was written. An e-mail about what another booked went to that one's mailbox.
+pub fn message(mut entry: Map<String, Value>, bond: Option<Bond>) -> Map<String, Value> {
+    let by_mail = entry.get("channel").is_some_and(|channel| channel == "email");
+    if bond == Some(Bond::BookedByAnother)
+        && by_mail
+        && let Some(Value::Object(content)) = entry.get_mut("content")
+    {
+        content.remove("recipient");
     }
     entry
 }
@@ -129,6 +153,33 @@ mod tests {
                 "{channel:?} {key} {owner}"
             );
         }
+    }
+
+    #[test]
+    fn a_message_is_told_to_whom_it_was_written() {
+        let tax_code = kernel::TaxCode::parse("RSSMRA85T10A562S").unwrap();
+        let named = KnownBy::Contact { given_name: "Ugo".to_owned(), family_name: "Prova".to_owned() };
+        let person = |known_by: KnownBy, asks_themselves| Person { key: "a".to_owned(), known_by, asks_themselves };
+        for (known_by, asks_themselves, bond, told) in [
+            (KnownBy::TaxCode(tax_code.clone()), true, Some(Bond::Own), true),
+            (KnownBy::TaxCode(tax_code.clone()), true, Some(Bond::BookedByAnother), false),
+            (KnownBy::TaxCode(tax_code.clone()), false, Some(Bond::BookedByAnother), true),
+            (KnownBy::TaxCode(tax_code.clone()), false, None, true),
+            (KnownBy::TaxCode(tax_code), true, None, false),
+            (named.clone(), false, Some(Bond::Own), true),
+            (named, false, None, false),
+        ] {
+            assert_eq!(is_told(&person(known_by, asks_themselves), bond), told, "{asks_themselves} {bond:?}");
+        }
+        let sent = |channel: &str| {
+            let message = json!({ "channel": channel, "content": { "recipient": "r", "subject": "s", "body": "b" } });
+            let Value::Object(message) = message else { unreachable!() };
+            message
+        };
+        let recipient = |channel, bond| message(sent(channel), Some(bond))["content"].get("recipient").cloned();
+        assert_eq!(recipient("email", Bond::Own), Some(json!("r")));
+        assert_eq!(recipient("email", Bond::BookedByAnother), None);
+        assert_eq!(recipient("app_io", Bond::BookedByAnother), Some(json!("r")));
     }
 
     #[test]

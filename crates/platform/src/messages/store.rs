@@ -255,14 +255,30 @@ pub fn contents(tx: &mut Tx<'_>, ids: &[MessageId]) -> storage::Result<Vec<(Mess
     Ok(rows.into_iter().map(content).collect())
 }
 
-/// Everything that was planned about a subject, in the order of planning.
+/// Everything that was planned for a person, in the order of planning.
 ///
 /// # Errors
 /// When the database fails.
-pub fn about(tx: &mut Tx<'_>, subject: SubjectId) -> storage::Result<Vec<Message>> {
+pub fn to(tx: &mut Tx<'_>, person: &str) -> storage::Result<Vec<Message>> {
     use messages as m;
-    let of = m::table.filter(m::tenant_id.eq(Key(tx.tenant()))).filter(m::subject_id.eq(Key(subject)));
+    let of = m::table.filter(m::tenant_id.eq(Key(tx.tenant()))).filter(m::person.eq(person.to_owned()));
     Ok(of.order(m::id).select(Message::as_select()).load(tx.conn())?)
+}
+
+/// Lets what waits of these kinds about a subject go to another person, whose it is now: what they are written is
+/// kept as theirs.
+///
+/// # Errors
+/// When the database fails.
+pub fn readdress(tx: &mut Tx<'_>, subject: SubjectId, kinds: &[&str], person: &str) -> storage::Result<()> {
+    use messages as m;
+    let waiting = m::table
+        .filter(m::tenant_id.eq(Key(tx.tenant())))
+        .filter(m::subject_id.eq(Key(subject)))
+        .filter(m::kind.eq_any(kinds.iter().map(|kind| (*kind).to_owned())))
+        .filter(m::state.eq_any([MessageState::Planned, MessageState::Parked, MessageState::Failed]));
+    diesel::update(waiting).set((m::person.eq(person), m::version.eq(m::version + 1))).execute(tx.conn())?;
+    Ok(())
 }
 
 /// Takes out what was written about a subject and to whom, and puts a pseudonym that is nobody's in the person's place.
@@ -279,8 +295,10 @@ pub fn forget(tx: &mut Tx<'_>, subject: SubjectId, nobody: &str) -> storage::Res
     let ids: Vec<_> = ids.into_iter().map(Key).collect();
     diesel::delete(c::table.filter(c::tenant_id.eq(tenant)).filter(c::message_id.eq_any(ids))).execute(tx.conn())?;
     diesel::update(of).set(m::person.eq(nobody)).execute(tx.conn())?;
-    diesel::update(of.filter(m::state.eq_any([MessageState::Planned, MessageState::Parked])))
-        .set((m::state.eq(MessageState::Withdrawn), m::outcome.eq(Some("anonymised"))))
+    // Whoever is sending one meanwhile finds another version, and does not write down what it said.
+    let waiting = [MessageState::Planned, MessageState::Sending, MessageState::Parked];
+    diesel::update(of.filter(m::state.eq_any(waiting)))
+        .set((m::state.eq(MessageState::Withdrawn), m::outcome.eq(Some("anonymised")), m::version.eq(m::version + 1)))
         .execute(tx.conn())?;
     Ok(())
 }
