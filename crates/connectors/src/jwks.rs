@@ -11,7 +11,9 @@
 //! `HTTPS_PROXY` and `NO_PROXY` are honoured for https; connections to the own machine never use a proxy.
 
 use std::{
+    fs,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -36,6 +38,7 @@ pub struct HttpKeySource {
     /// The text says why there is no client.
     https: Result<Client, String>,
     loopback: Client,
+    token_file: Option<PathBuf>,
 }
 
 impl HttpKeySource {
@@ -61,7 +64,13 @@ impl HttpKeySource {
         let this_machine = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
         let loopback =
             client(time_outs).no_proxy().tls_certs_only([]).resolve_to_addrs("localhost", &this_machine).build()?;
-        Ok(Self { https, loopback })
+        Ok(Self { https, loopback, token_file: None })
+    }
+
+    /// The same, with a bearer token from this file. It is read anew with every call: such tokens are renewed by others.
+    #[must_use]
+    pub fn with_token_file(self, token_file: Option<PathBuf>) -> Self {
+        Self { token_file, ..self }
     }
 
     /// Whether keys may come from this address, for settings to be refused before the first token arrives.
@@ -81,7 +90,11 @@ impl HttpKeySource {
             },
             Route::Loopback(url) => (&self.loopback, url),
         };
-        let request = client.get(url).header("accept", "application/jwk-set+json, application/json");
+        let mut request = client.get(url).header("accept", "application/jwk-set+json, application/json");
+        if let Some(path) = &self.token_file {
+            let token = fs::read_to_string(path).map_err(|error| KeySourceError::Token(error.to_string()))?;
+            request = request.bearer_auth(token.trim());
+        }
         let mut answer = request.send().await.map_err(failure)?;
         if answer.status() != StatusCode::OK {
             return Err(KeySourceError::Status(answer.status().as_u16()));
@@ -140,7 +153,10 @@ fn failure(error: reqwest::Error) -> KeySourceError {
 mod tests {
     use std::sync::atomic::Ordering;
 
-    use tokio::net::TcpListener;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
 
     use super::*;
     use crate::outgoing::answering::Server;
@@ -167,6 +183,29 @@ mod tests {
         assert_eq!(fetch(&url_of(&server)).await.as_deref(), Ok(DOCUMENT));
         let by_name = format!("http://localhost:{}/jwks", server.address.port());
         assert_eq!(fetch(&by_name).await.as_deref(), Ok(DOCUMENT));
+    }
+
+    #[tokio::test]
+    async fn a_token_is_read_anew_with_every_call() {
+        let file = std::env::temp_dir().join(format!("sportello-token-{}", std::process::id()));
+        let source = HttpKeySource::new().unwrap().with_token_file(Some(file.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/keys/k", listener.local_addr().unwrap());
+        assert!(matches!(source.fetch(&url).await, Err(KeySourceError::Token(_))), "not there yet");
+        for token in ["first", "second"] {
+            fs::write(&file, format!("{token}\n")).unwrap();
+            let asked = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let read = stream.read(&mut request).await.unwrap();
+                stream.write_all(&ok(DOCUMENT)).await.unwrap();
+                String::from_utf8_lossy(&request[..read]).to_lowercase()
+            };
+            let (document, request) = tokio::join!(source.fetch(&url), asked);
+            assert_eq!(document.as_deref(), Ok(DOCUMENT.as_bytes()));
+            assert!(request.contains(&format!("authorization: bearer {token}\r\n")), "{request}");
+        }
+        fs::remove_file(&file).unwrap();
     }
 
     #[tokio::test]

@@ -27,6 +27,9 @@ pub enum KeySourceError {
     /// The address is not one that keys may come from: a setting to be corrected.
     #[error("keys may not come from this address: {0}")]
     Address(&'static str),
+    /// The token that whoever has the keys asks for cannot be read. The text is for the log.
+    #[error("the token to ask for keys with cannot be read: {0}")]
+    Token(String),
     /// No connection, no TLS, or a connection that broke. The text is for the log.
     #[error("the key document could not be reached: {0}")]
     Unreachable(String),
