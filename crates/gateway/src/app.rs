@@ -12,7 +12,7 @@ use actix_web::{
 };
 use booking::{BookingSettings, calendars::Availabilities};
 use platform::{
-    access::{Access, identify},
+    access::{Access, identify, pdnd::intact},
     events::{EventTypes, Live, stream::Habits},
     http::MaxBody,
     idempotency::InFlight,
@@ -94,6 +94,7 @@ pub(crate) fn build(
             scope::scope("/{comune}/v1")
                 // Personal data is nobody's to keep on the way; what may be kept says so itself.
                 .wrap(DefaultHeaders::new().add((header::CACHE_CONTROL, "no-store")))
+                .wrap(from_fn(intact))
                 .wrap(from_fn(assured))
                 .wrap(from_fn(signed_in))
                 .wrap(from_fn(count_caller))

@@ -220,6 +220,12 @@ pub enum ConfigError {
     /// A provider without keys, or with two places for them.
     #[error("identity.providers `{0}`: give jwks_url or jwks_file, and one of them only")]
     Keys(String),
+    /// A provider of people without an audience, or one of vouchers with one.
+    #[error("identity.providers `{0}`: give an audience; to kind = \"pdnd\" none, each Comune sets its own")]
+    Audience(String),
+    /// The keys of PDND's clients.
+    #[error("identity.pdnd_keys_url: {0}")]
+    ClientKeys(String),
     /// A name that is taken.
     #[error("identity.providers: `{0}` is the name of those who sign in with a password; take another")]
     Name(String),
@@ -382,6 +388,39 @@ mod tests {
         let provider = config.identity.providers.first().unwrap();
         assert_eq!(provider.algorithms, identity::default_algorithms());
         assert!(matches!(provider.provider(), Err(ConfigError::Keys(_))));
+    }
+
+    #[test]
+    fn vouchers_have_the_audience_of_each_comune() {
+        let provider = |kind: &str, audience: &str| {
+            let keys = "issuer='https://id.example'\njwks_url='https://id.example/jwks'";
+            let text = format!("[[identity.providers]]\nname='a'\nkind='{kind}'\n{keys}\n{audience}");
+            load(&text).unwrap().identity.providers.first().unwrap().provider().map(|_| ())
+        };
+        assert!(provider("pdnd", "").is_ok());
+        assert!(provider("staff", "audience='{tenant}'").is_ok());
+        for (kind, audience) in [("pdnd", "audience='x'"), ("staff", ""), ("citizens", "")] {
+            assert!(matches!(provider(kind, audience), Err(ConfigError::Audience(_))), "{kind} {audience}");
+        }
+    }
+
+    #[test]
+    fn keys_of_clients_come_from_where_nobody_can_change_them_on_the_way() {
+        let keys = |text: &str| {
+            let config = load(&format!("[identity]\n{text}")).unwrap();
+            config.identity.client_keys(std::sync::Arc::new(kernel::SystemClock)).map(|keys| keys.is_some())
+        };
+        assert!(matches!(keys(""), Ok(false)));
+        assert!(matches!(keys("pdnd_keys_url='https://api.example/v2'\npdnd_keys_token_file='/x'"), Ok(true)));
+        assert!(matches!(keys("pdnd_keys_url='http://127.0.0.1:9'"), Ok(true)));
+        for bad in [
+            "pdnd_keys_url='http://api.example'",
+            "pdnd_keys_url='api.example'",
+            "pdnd_keys_url='https://api.example/?v=2'",
+            "pdnd_keys_token_file='/x'",
+        ] {
+            assert!(matches!(keys(bad), Err(ConfigError::ClientKeys(_))), "{bad}");
+        }
     }
 
     /// What the container files set exists.

@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use kernel::Id;
 use metrics_exporter_prometheus::PrometheusHandle;
 use platform::{
-    access::{DeploymentSecret, sessions},
+    access::{DeploymentSecret, pdnd, sessions},
     events::Live,
     idempotency, outbox,
     privacy::retention::run,
@@ -168,6 +168,7 @@ async fn tidy_once(db: &Db, keep: SignedDuration) {
             .write(&scope, |tx| {
                 booking::sweep(tx)?;
                 sessions::sweep(tx)?;
+                pdnd::sweep(tx)?;
                 idempotency::sweep(tx)
             })
             .await;

@@ -157,6 +157,7 @@ pub async fn serve(
     let providers = providers.collect::<Result<Vec<_>, _>>()?;
     let keys = HttpKeySource::new().map_err(|error| StartError::Client(error.to_string()))?;
     let tokens = TokenVerifier::new(providers, Arc::new(keys), Arc::clone(db.clock()))?;
+    let client_keys = config.identity.client_keys(Arc::clone(db.clock()))?;
     let secret = Arc::new(secret);
     let live = Live::new(config.events.max_streams);
     let working = jobs::Work::new(config, &db, &secret, &live)?;
@@ -181,6 +182,7 @@ pub async fn serve(
             db: db.clone(),
             secret: Arc::clone(&secret),
             passwords: Arc::new(Passwords::new(config.identity.passwords)),
+            client_keys,
         },
         booking: BookingSettings { hold_minutes: i64::from(config.booking.hold_minutes) },
         availabilities: Availabilities::default(),

@@ -35,6 +35,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 pub fn routes(cfg: &mut ServiceConfig<'_>) {
     directory::routes::routes(cfg);
     access::me::routes(cfg);
+    access::pdnd::routes::routes(cfg);
     access::sessions::routes::routes(cfg);
     access::staff::routes::routes(cfg);
     audit::routes::routes(cfg);

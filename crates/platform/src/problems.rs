@@ -41,6 +41,18 @@ kernel::problems! {
         it: "Operazione non consentita", en: "Not allowed", de: "Nicht erlaubt",
         about: "We know who you are, and this is not for your role or scopes.",
     }
+    SIGNATURE_REQUIRED = 401 "signature-required" {
+        it: "Firma della richiesta mancante", en: "The request must be signed", de: "Signatur der Anfrage fehlt",
+        about: "The Comune wants requests with a body that come through PDND to be signed (INTEGRITY_REST_02): send `Digest` and `Agid-JWT-Signature`.",
+    }
+    SIGNATURE_INVALID = 401 "signature-invalid" {
+        it: "Firma della richiesta non valida", en: "The request's signature is not valid", de: "Signatur der Anfrage ungültig",
+        about: "`Agid-JWT-Signature` was not made for this request, by this client and with its key of PDND, or it was used before; `detail` says what was found amiss. Nothing was done. Sign again, with a new `jti`; the `Idempotency-Key` stays the same.",
+    }
+    ALREADY_REGISTERED = 409 "already-registered" {
+        it: "Client già registrato", en: "Already registered", de: "Bereits registriert",
+        about: "The Comune has registered this client of PDND already, perhaps disabled. Change that entry.",
+    }
     ASSURANCE_TOO_LOW = 403 "assurance-too-low" {
         it: "Livello di autenticazione insufficiente", en: "Level of authentication too low", de: "Authentifizierungsniveau zu niedrig",
         about: "The token attests a lower level of assurance than the Comune asks of citizens for what is theirs (SPID or CIE level). `required_assurance` and `actual_assurance` name both; sign the person in again and ask the identity provider for one of `acr_values`, which `WWW-Authenticate` repeats (RFC 9470).",

@@ -1,5 +1,6 @@
 //! The platform's tables, as both databases have them.
 
+pub use crate::access::pdnd::schema::{pdnd_clients, pdnd_signatures_seen};
 pub use crate::access::sessions::schema::{password_accounts, recovery_codes, spent_refreshes, staff_sessions};
 
 diesel::table! {

@@ -64,6 +64,7 @@ migrations![
     "2026-11-28_booking_applicant_language",
     "2026-11-28_platform_sessions",
     "2026-11-29_booking_special_category",
+    "2026-11-29_platform_pdnd",
 ];
 
 /// Why the schema could not be brought up to date.

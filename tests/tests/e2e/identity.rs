@@ -2,7 +2,9 @@
 
 mod assurance;
 mod passwords;
+mod pdnd;
 mod provider;
 
 pub(crate) use assurance::KINDS as ASSURANCE_KINDS;
 pub(crate) use passwords::KINDS as PASSWORD_KINDS;
+pub(crate) use pdnd::KINDS as PDND_KINDS;

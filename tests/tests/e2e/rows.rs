@@ -59,6 +59,7 @@ const TABLES: &[(&str, bool)] = &[
     ("retention_rules", true),
     ("legal_holds", false),
     ("data_access_entries", false),
+    ("pdnd_clients", true),
 ];
 
 #[derive(QueryableByName)]

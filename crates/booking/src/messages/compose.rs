@@ -150,7 +150,7 @@ impl About {
         let Self { tenant, appointment, applicant, service, office, place } = self;
         let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
         let cancelled_by = appointment.cancelled_by.as_deref().unwrap_or_default();
-        let by_office = ["staff:", "integration:", "system"].iter().any(|kind| cancelled_by.starts_with(kind));
+        let by_office = ["staff:", "integration:", "pdnd:", "system"].iter().any(|kind| cancelled_by.starts_with(kind));
         let reason = applicant.cancellation_reason.as_deref().filter(|_| by_office).unwrap_or_default();
         let documents: Vec<_> = service.required_documents.iter().map(|text| text.text(lang)).collect();
         let data = json!({

@@ -90,7 +90,7 @@ fn defaults(data: &Path, port: u16) -> Config {
         name: name.to_owned(),
         kind,
         issuer: issuer.to_owned(),
-        audience: "{tenant}".to_owned(),
+        audience: Some("{tenant}".to_owned()),
         algorithms: vec![jsonwebtoken::Algorithm::ES256],
         jwks_url: None,
         jwks_file: Some(data.join("jwks.json")),

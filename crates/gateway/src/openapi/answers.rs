@@ -31,11 +31,13 @@ type Refusal = (&'static str, &'static str, fn(&Facts) -> bool);
 ///
 /// 401 and 403 are everybody's: a token that is sent is checked also where none is needed, and may
 /// be bad, or good and of somebody whom this Comune does not know.
-const REFUSALS: [Refusal; 20] = [
+const REFUSALS: [Refusal; 22] = [
     ("400", "malformed-body", |facts| facts.body),
     ("400", "idempotency-key-required", |facts| facts.idempotency_key_required),
     ("400", "invalid-header", |facts| facts.idempotency_key || facts.if_match),
     ("401", "unauthenticated", |_| true),
+    ("401", "signature-required", |_| true),
+    ("401", "signature-invalid", |_| true),
     ("403", "forbidden", |_| true),
     ("403", "assurance-too-low", |facts| facts.named),
     ("404", "not-found", |facts| !facts.platform || facts.path_parameter),
@@ -63,7 +65,10 @@ fn reason(status: &str) -> (&'static str, &'static str) {
         "204" => ("NoContent", "Done; there is nothing to say."),
         "304" => ("NotModified", "The copy you have is current."),
         "400" => ("BadRequest", "The request is not well formed."),
-        "401" => ("Unauthenticated", "The token is missing, expired or not valid here."),
+        "401" => (
+            "Unauthenticated",
+            "The token is missing, expired or not valid here, or the request is not signed as it must be.",
+        ),
         "403" => ("Forbidden", "This caller may not do this."),
         "404" => ("NotFound", "There is no such thing, or it is not this caller's to see."),
         "405" => ("MethodNotAllowed", "The resource does not answer this method; `Allow` names those it does."),
@@ -275,8 +280,9 @@ pub(super) fn add_shared(components: &mut Map<String, Value>) {
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "A JWT of the Comune's identity provider, checked as RFC8725 asks (issuer, audience, expiry, \
-                and only asymmetric algorithms), the access token (`sps_…`) of a session of somebody of the staff, or an API \
-                key (`spk_…`) of a device or an integration.",
+                and only asymmetric algorithms), the access token (`sps_…`) of a session of somebody of the staff, an API \
+                key (`spk_…`) of a device or an integration, or a voucher of PDND, where the Comune lets systems in through it \
+                (with `Agid-JWT-Signature` beside it, where it wants requests signed).",
         } }),
     );
     let mut responses = taken(components, "responses");

@@ -42,12 +42,13 @@ Every Comune has its own address, `/{comune}/v1`, and sees only what is its own.
 - `Accept-Language` chooses the language of titles: `it`, `en` or `de`.";
 
 /// The groups of operations, in reading order.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("status", "Whether the service of a Comune answers."),
     ("me", "Who the caller is, and what they may do."),
     ("sessions", "Staff who sign in with a password, where the installation has them."),
     ("settings", "What the Comune shows of itself, and what its admins set."),
     ("staff", "Who works for the Comune, and as what; the record of who changed what."),
+    ("systems", "Other systems that the Comune lets in through PDND."),
     ("events", "What happens: read in order, streamed, or sent to webhooks."),
     ("privacy", "What is held about people: told, put right, for how long it is kept, and who looked at it."),
     ("directory", "The Comune's offices and places."),

@@ -19,7 +19,9 @@ use storage::{Actor, Db, Scope};
 
 use super::{
     assurance::{self, Assurance},
+    integration::{Integration, KnownBy},
     keys::{self, ApiKey, KeyKind},
+    pdnd::{self, ClientKeys, Voucher, VoucherRefusal},
     secret::{DeploymentSecret, Pseudonym},
     sessions::{self, Passwords},
     staff::{self, StaffMember},
@@ -28,7 +30,7 @@ use super::{
 use crate::{
     http::Refused,
     problems::{FORBIDDEN, IDENTITY_UNAVAILABLE, TENANT_SUSPENDED, UNAUTHENTICATED},
-    settings::TenantSettings,
+    settings::{TenantSettings, pdnd::PdndSettings},
     tenants::{Served, Tenant, TenantDirectory, TenantState},
 };
 
@@ -79,7 +81,7 @@ pub enum CallerKind {
     /// A device of one office, such as a kiosk.
     Device(Box<ApiKey>),
     /// Another system, with scopes.
-    Integration(Box<ApiKey>),
+    Integration(Box<Integration>),
     /// Whoever runs the deployment.
     Platform(Box<ApiKey>),
 }
@@ -104,7 +106,7 @@ impl Caller {
             CallerKind::Citizen(citizen) => citizen.pseudonym.actor(),
             CallerKind::Staff(member) => Actor::new("staff", member.id),
             CallerKind::Device(key) => Actor::new("device", &key.handle),
-            CallerKind::Integration(key) => Actor::new("integration", &key.handle),
+            CallerKind::Integration(system) => system.actor(),
             CallerKind::Platform(key) => Actor::new("platform", &key.handle),
         };
         let scope = Scope { tenant: tenant.tenant_id, actor };
@@ -168,6 +170,8 @@ pub struct Access {
     pub secret: Arc<DeploymentSecret>,
     /// Checks passwords, where staff have them.
     pub passwords: Arc<Passwords>,
+    /// Has the keys with which clients of PDND sign, where the installation says where they are.
+    pub client_keys: Option<Arc<ClientKeys>>,
 }
 
 impl Access {
@@ -189,6 +193,8 @@ impl Access {
             self.key(&tenant, credential).await?
         } else if credential.starts_with(sessions::ACCESS_PREFIX) {
             self.session(&tenant, credential).await?
+        } else if self.tokens.is_voucher(credential) {
+            self.system(&tenant, &settings.pdnd, credential).await?
         } else {
             let identity = self.tokens.verify(credential, &tenant.slug).await.map_err(|refusal| {
                 tracing::info!(reason = refusal.reason(), "a token was refused");
@@ -217,7 +223,7 @@ impl Access {
                 }
                 return Ok(match key.kind {
                     KeyKind::Device => CallerKind::Device(Box::new(key)),
-                    KeyKind::Integration => CallerKind::Integration(Box::new(key)),
+                    KeyKind::Integration => CallerKind::Integration(Box::new(key.into())),
                     KeyKind::Platform => CallerKind::Platform(Box::new(key)),
                 });
             }
@@ -240,6 +246,34 @@ impl Access {
             }
         });
         Ok(CallerKind::Staff(Box::new(found.await?.ok_or_else(unauthenticated)?)))
+    }
+
+    /// Another system that comes through PDND. It is worth what its entry is worth now.
+    async fn system(&self, tenant: &Tenant, pdnd: &PdndSettings, credential: &str) -> Result<CallerKind, Problem> {
+        let refused = |refusal: VoucherRefusal| {
+            tracing::info!(reason = refusal.reason(), "a voucher was refused");
+            if refusal.is_temporary() {
+                return Problem::new(&IDENTITY_UNAVAILABLE).retry_after(10);
+            }
+            unauthenticated()
+        };
+        let audience = pdnd.audience().ok_or_else(|| refused(VoucherRefusal::SwitchedOff))?;
+        let claims = self.tokens.voucher(credential).await.map_err(|refusal| refused(refusal.into()))?;
+        let voucher = Voucher::read(&claims, audience, self.db.clock().now()).map_err(refused)?;
+        // They name no person: this is what PDND's guidelines have a provider keep.
+        let Voucher { client_id, purpose_id, jti, expires_at } = voucher;
+        tracing::info!(client_id, purpose_id, jti, "called with a voucher");
+        let scope = Scope::system(tenant.tenant_id);
+        let found = self.db.read(&scope, move |tx| pdnd::store::by_client_id(tx, &client_id));
+        let client = found.await?.filter(|client| client.enabled);
+        let client = client.ok_or_else(|| refused(VoucherRefusal::UnknownClient))?;
+        Ok(CallerKind::Integration(Box::new(Integration {
+            known_by: KnownBy::Voucher,
+            handle: client.client_id,
+            label: client.label,
+            scopes: client.scopes.0,
+            expires_at: Some(expires_at),
+        })))
     }
 
     async fn person(&self, tenant: &Tenant, identity: Identity, step_up: Vec<String>) -> Result<CallerKind, Problem> {

@@ -106,11 +106,6 @@ impl ApiKey {
         let previous = self.previous_expires_at.is_some_and(|end| now < end);
         alive && (is(&self.secret_hash) || (previous && self.previous_hash.as_deref().is_some_and(is)))
     }
-
-    /// Whether it carries a scope.
-    pub fn has_scope(&self, scope: KeyScope) -> bool {
-        self.scopes.0.contains(&scope)
-    }
 }
 
 /// Reads a credential into handle and secret.

@@ -11,6 +11,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     assurance::Assurance,
     caller::{Caller, CallerKind},
+    integration::Integration,
     keys::{ApiKey, KeyScope},
     permissions::{self, Ability, Permission},
     staff::{self, StaffMember, StaffRole},
@@ -67,7 +68,7 @@ pub struct Me {
     pub citizen: Option<CitizenView>,
     /// Somebody who works here: as what.
     pub staff: Option<StaffView>,
-    /// A program: its key, without the secret.
+    /// A program: its key, without the secret, or the client that it is at PDND.
     pub key: Option<KeyView>,
     /// What the caller may do. What is not named they may not.
     #[schema(max_items = 100)]
@@ -136,10 +137,10 @@ pub struct StaffOffice {
     pub name: String,
 }
 
-/// A program's key.
+/// A program's key, or the client that it is at PDND.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KeyView {
-    /// The public half, as logs and lists show it.
+    /// The public half, as logs and lists show it, or the client's id at PDND.
     #[schema(max_length = 50)]
     pub handle: String,
     /// What people call it.
@@ -150,7 +151,7 @@ pub struct KeyView {
     pub scopes: Vec<KeyScope>,
     /// The office of a device.
     pub office: Option<StaffOffice>,
-    /// Past this instant it does not answer; null: it does not end by itself.
+    /// Past this instant it does not answer, or the voucher is not accepted; null: it does not end by itself.
     #[serde(with = "civil::rfc3339::option")]
     pub expires_at: Option<Timestamp>,
 }
@@ -199,7 +200,7 @@ fn me(tx: &mut Tx<'_>, caller: &Caller, lang: Lang) -> storage::Result<Me> {
             me.staff = Some(staff_view(tx, member, lang)?);
         }
         CallerKind::Device(key) => (me.kind, me.key) = (CallerWord::Device, Some(key_view(tx, key, lang)?)),
-        CallerKind::Integration(key) => (me.kind, me.key) = (CallerWord::Integration, Some(key_view(tx, key, lang)?)),
+        CallerKind::Integration(system) => (me.kind, me.key) = (CallerWord::Integration, Some(system_view(system))),
         CallerKind::Platform(key) => (me.kind, me.key) = (CallerWord::Platform, Some(key_view(tx, key, lang)?)),
     }
     Ok(me)
@@ -222,6 +223,16 @@ fn key_view(tx: &mut Tx<'_>, key: &ApiKey, lang: Lang) -> storage::Result<KeyVie
         office: office_names(tx, key.office_id.as_slice(), lang)?.pop(),
         expires_at: key.expires_at,
     })
+}
+
+fn system_view(system: &Integration) -> KeyView {
+    KeyView {
+        handle: system.handle.clone(),
+        label: system.label.clone(),
+        scopes: system.scopes.clone(),
+        office: None,
+        expires_at: system.expires_at,
+    }
 }
 
 fn office_names(tx: &mut Tx<'_>, ids: &[OfficeId], lang: Lang) -> storage::Result<Vec<StaffOffice>> {

@@ -5,8 +5,10 @@
 
 pub mod assurance;
 pub mod caller;
+pub mod integration;
 pub mod keys;
 pub mod me;
+pub mod pdnd;
 pub mod permissions;
 pub mod policy;
 pub mod secret;
@@ -16,4 +18,5 @@ pub mod tokens;
 
 pub use assurance::Assurance;
 pub use caller::{Access, Caller, CallerKind, Citizen, identify};
+pub use integration::Integration;
 pub use secret::{DeploymentSecret, Pseudonym};

@@ -82,9 +82,9 @@ pub fn appointments(caller: &Caller, wish: Wish) -> Rows {
         }
         CallerKind::Device(_) => Rows::None,
         CallerKind::Integration(_) if wish == Wish::Annotate => Rows::None,
-        CallerKind::Integration(key) => {
+        CallerKind::Integration(system) => {
             let scope = if wish == Wish::Read { KeyScope::AppointmentsRead } else { KeyScope::AppointmentsWrite };
-            if key.has_scope(scope) { Rows::All } else { Rows::None }
+            if system.has_scope(scope) { Rows::All } else { Rows::None }
         }
         // Whoever runs the machines has no business with who goes to the registry office.
         CallerKind::Platform(_) => Rows::None,
@@ -134,8 +134,8 @@ pub fn booking(caller: &Caller, office: Id<Office>, anonymous_allowed: bool) -> 
         CallerKind::Citizen(_) => assurance::required(caller).map(|()| Booking::Own),
         CallerKind::Staff(_) if may(caller, Wish::Change, office) => Ok(Booking::OnBehalf),
         CallerKind::Staff(_) => Err(forbidden("you do not work at this office")),
-        CallerKind::Integration(key) if key.has_scope(KeyScope::AppointmentsWrite) => Ok(Booking::Integration),
-        CallerKind::Integration(_) => Err(forbidden("the key lacks the scope appointments:write")),
+        CallerKind::Integration(system) if system.has_scope(KeyScope::AppointmentsWrite) => Ok(Booking::Integration),
+        CallerKind::Integration(_) => Err(forbidden("the caller lacks the scope appointments:write")),
         CallerKind::Device(_) | CallerKind::Platform(_) => Err(forbidden("this key does not book")),
     }
 }
@@ -196,8 +196,8 @@ pub fn personal_data(caller: &Caller) -> Result<(), Problem> {
 /// the scope.
 pub fn directory(caller: &Caller) -> Result<(), Problem> {
     match &caller.kind {
-        CallerKind::Integration(key) if key.has_scope(KeyScope::DirectoryWrite) => Ok(()),
-        CallerKind::Integration(_) => Err(forbidden("the key lacks the scope directory:write")),
+        CallerKind::Integration(system) if system.has_scope(KeyScope::DirectoryWrite) => Ok(()),
+        CallerKind::Integration(_) => Err(forbidden("the caller lacks the scope directory:write")),
         _ => administration(caller),
     }
 }
@@ -227,8 +227,8 @@ pub fn exports(caller: &Caller, personal: bool) -> Result<Rows, Problem> {
     match &caller.kind {
         CallerKind::Anonymous => Err(Problem::new(&UNAUTHENTICATED)),
         CallerKind::Staff(_) => Ok(appointments(caller, Wish::Read)),
-        CallerKind::Integration(key) if !key.has_scope(KeyScope::AppointmentsRead) => {
-            Err(forbidden("the key lacks the scope appointments:read"))
+        CallerKind::Integration(system) if !system.has_scope(KeyScope::AppointmentsRead) => {
+            Err(forbidden("the caller lacks the scope appointments:read"))
         }
         CallerKind::Integration(_) if personal => Err(forbidden("as a file, the people are given to staff alone")),
         CallerKind::Integration(_) => Ok(appointments(caller, Wish::Read)),
@@ -261,8 +261,8 @@ pub fn events(caller: &Caller) -> Result<Rows, Problem> {
         CallerKind::Staff(member) if member.central || member.role == StaffRole::Admin => Ok(Rows::All),
         CallerKind::Staff(member) => Ok(Rows::OfOffices(member.offices.clone())),
         CallerKind::Device(key) => Ok(Rows::OfOffices(key.office_id.into_iter().collect())),
-        CallerKind::Integration(key) if key.has_scope(KeyScope::EventsRead) => Ok(Rows::All),
-        CallerKind::Integration(_) => Err(forbidden("the key lacks the scope events:read")),
+        CallerKind::Integration(system) if system.has_scope(KeyScope::EventsRead) => Ok(Rows::All),
+        CallerKind::Integration(_) => Err(forbidden("the caller lacks the scope events:read")),
         CallerKind::Citizen(_) | CallerKind::Platform(_) => Err(forbidden("events are for staff and other systems")),
     }
 }
@@ -274,8 +274,8 @@ pub fn events(caller: &Caller) -> Result<Rows, Problem> {
 /// the scope.
 pub fn webhooks(caller: &Caller) -> Result<(), Problem> {
     match &caller.kind {
-        CallerKind::Integration(key) if key.has_scope(KeyScope::WebhooksWrite) => Ok(()),
-        CallerKind::Integration(_) => Err(forbidden("the key lacks the scope webhooks:write")),
+        CallerKind::Integration(system) if system.has_scope(KeyScope::WebhooksWrite) => Ok(()),
+        CallerKind::Integration(_) => Err(forbidden("the caller lacks the scope webhooks:write")),
         _ => administration(caller),
     }
 }

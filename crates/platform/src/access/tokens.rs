@@ -1,7 +1,8 @@
 //! Who a bearer token (JWT) speaks for.
 //!
 //! Sportello never signs people in: the Comune's identity gateway does, with SPID or CIE behind it (art. 64 of
-//! d.lgs. 82/2005, CAD), and issues the tokens that are checked here after RFC 8725. A token is believed only when
+//! d.lgs. 82/2005, CAD), and issues the tokens that are checked here after RFC 8725. Other systems bring the vouchers of
+//! PDND ([`pdnd`](super::pdnd)), whose signature is checked here too. A token is believed only when
 //!
 //! * its issuer is one that the deployment names, and only that provider's keys are tried, wherever the token says
 //!   that its keys are (`jku`, `jwk` and `x5u` are ignored);
@@ -13,6 +14,7 @@
 //! Reasons for a refusal are for the log: a caller learns only that the token was not accepted.
 
 mod keys;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +27,9 @@ use kernel::{Clock, TaxCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use self::keys::KeySetError;
+pub(super) use self::keys::KeySet;
 use self::keys::ProviderKeys;
+pub use self::{keys::KeySetError, refusal::TokenRefusal};
 use super::assurance::{Assurance, AssuranceClaim};
 use crate::ports::KeySource;
 
@@ -34,7 +37,7 @@ use crate::ports::KeySource;
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// How far the provider's clock may be from ours.
-const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
 
 /// The longest subject accepted, in bytes (OpenID Connect Core 1.0, §2).
 const MAX_SUBJECT_BYTES: usize = 255;
@@ -50,6 +53,8 @@ pub enum ProviderKind {
     Citizens,
     /// People who work for the Comune.
     Staff,
+    /// Other systems: the vouchers of PDND.
+    Pdnd,
 }
 
 /// Where a provider's public keys are.
@@ -97,7 +102,7 @@ pub struct Provider {
     /// The exact `iss` of its tokens.
     pub issuer: String,
     /// The `aud` that its tokens must contain; `{tenant}` stands for the slug of the tenant being called.
-    /// Without it, a token is good for every tenant of the deployment.
+    /// Without it, a token is good for every tenant of the deployment. None of vouchers: each Comune has its own.
     pub audience: String,
     /// The algorithms it signs with.
     pub algorithms: Vec<Algorithm>,
@@ -180,92 +185,6 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// Why a token was not accepted. Carries nothing of the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum TokenRefusal {
-    /// Longer than [`MAX_TOKEN_BYTES`].
-    #[error("the token is too long")]
-    TooLong,
-    /// Not three base64url parts holding JSON objects, or a claim of the wrong type.
-    #[error("the token is malformed")]
-    Malformed,
-    /// Issued by nobody we know.
-    #[error("the token's issuer is unknown")]
-    UnknownIssuer,
-    /// Signed in a way that its issuer does not use, or not signed at all.
-    #[error("the token's algorithm is not accepted from its issuer")]
-    Algorithm,
-    /// A `typ` of something that is no access or identity token, such as a logout token.
-    #[error("the token is of another type")]
-    TokenType,
-    /// A `crit` header: it asks for an extension that is not understood here.
-    #[error("the token has a critical extension")]
-    CriticalExtension,
-    /// The issuer's keys cannot be had at the moment: the token may be good.
-    #[error("the issuer's keys are not available")]
-    KeysUnavailable,
-    /// No key of the issuer has the token's `kid`, or none is of its algorithm.
-    #[error("the token's key is unknown")]
-    UnknownKey,
-    /// Several keys fit and the token does not say which.
-    #[error("more than one key fits the token")]
-    AmbiguousKey,
-    /// The key named by `kid` is made for another algorithm.
-    #[error("the token's key is for another algorithm")]
-    KeyMismatch,
-    /// Not signed by the key.
-    #[error("the token's signature is wrong")]
-    Signature,
-    /// Without an `exp`: good for ever, which nobody's token is.
-    #[error("the token has no expiry")]
-    NoExpiry,
-    /// Past its `exp`.
-    #[error("the token has expired")]
-    Expired,
-    /// Before its `nbf`.
-    #[error("the token is not valid yet")]
-    NotYetValid,
-    /// Meant for another tenant or another system.
-    #[error("the token is for another audience")]
-    Audience,
-    /// Without a `sub`, or with one that is empty or too long.
-    #[error("the token names no subject")]
-    NoSubject,
-    /// A citizen's token whose tax code is none.
-    #[error("the token's tax code is malformed")]
-    TaxCode,
-}
-
-impl TokenRefusal {
-    /// A word for the log and for metrics that does not change when the sentence does.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::TooLong => "too-long",
-            Self::Malformed => "malformed",
-            Self::UnknownIssuer => "unknown-issuer",
-            Self::Algorithm => "algorithm",
-            Self::TokenType => "token-type",
-            Self::CriticalExtension => "critical-extension",
-            Self::KeysUnavailable => "keys-unavailable",
-            Self::UnknownKey => "unknown-key",
-            Self::AmbiguousKey => "ambiguous-key",
-            Self::KeyMismatch => "key-mismatch",
-            Self::Signature => "signature",
-            Self::NoExpiry => "no-expiry",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not-yet-valid",
-            Self::Audience => "audience",
-            Self::NoSubject => "no-subject",
-            Self::TaxCode => "tax-code",
-        }
-    }
-
-    /// Whether the same token may be accepted later: the fault is on this side of the network, not in the token.
-    pub const fn is_temporary(self) -> bool {
-        matches!(self, Self::KeysUnavailable)
-    }
-}
-
 /// Verifies tokens of the providers it was made with.
 #[derive(Debug)]
 pub struct TokenVerifier {
@@ -304,27 +223,49 @@ impl TokenVerifier {
     ///
     /// [`TokenRefusal`] says why the token is not accepted.
     pub async fn verify(&self, token: &str, tenant_slug: &str) -> Result<Identity, TokenRefusal> {
+        let (provider, claims) = self.signed(token, false).await?;
+        identity(provider, &claims, tenant_slug, self.clock.now())
+    }
+
+    /// The claims of a PDND voucher, of which no more than the signature has been checked.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenRefusal`] says why it is not accepted.
+    pub async fn voucher(&self, token: &str) -> Result<Map<String, Value>, TokenRefusal> {
+        self.signed(token, true).await.map(|(_, claims)| claims)
+    }
+
+    /// Whether a token says that it is from an issuer of vouchers.
+    pub fn is_voucher(&self, token: &str) -> bool {
+        let parts = Some(token).filter(|token| token.len() <= MAX_TOKEN_BYTES).and_then(|token| Parts::of(token).ok());
+        parts.and_then(|parts| self.issuer(&parts)).is_some_and(|(provider, _)| provider.kind == ProviderKind::Pdnd)
+    }
+
+    fn issuer(&self, parts: &Parts) -> Option<&(Provider, ProviderKeys)> {
+        self.providers.iter().find(|(provider, _)| provider.issuer == parts.issuer)
+    }
+
+    /// Checks what concerns the token by itself: issuer, algorithm, type, key and signature.
+    async fn signed(&self, token: &str, is_voucher: bool) -> Result<(&Provider, Map<String, Value>), TokenRefusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenRefusal::TooLong);
         }
         let parts = Parts::of(token)?;
-        let (provider, keys) = self
-            .providers
-            .iter()
-            .find(|(provider, _)| provider.issuer == parts.issuer)
-            .ok_or(TokenRefusal::UnknownIssuer)?;
+        let issuer = self.issuer(&parts).filter(|(known, _)| (known.kind == ProviderKind::Pdnd) == is_voucher);
+        let (provider, keys) = issuer.ok_or(TokenRefusal::UnknownIssuer)?;
         // "none" is no Algorithm, so it ends here as well.
         let algorithm: Option<Algorithm> = parts.header.alg.parse().ok();
         let algorithm = algorithm.filter(|alg| provider.algorithms.contains(alg)).ok_or(TokenRefusal::Algorithm)?;
         if parts.header.crit.is_some() {
             return Err(TokenRefusal::CriticalExtension);
         }
-        if !parts.header.typ.as_deref().is_none_or(is_accepted_type) {
+        let typ = parts.header.typ.as_deref();
+        if !if is_voucher { typ.is_some_and(is_access_token) } else { typ.is_none_or(is_accepted_type) } {
             return Err(TokenRefusal::TokenType);
         }
         let key = keys.find(parts.header.kid.as_deref(), algorithm).await?;
-        let claims = verified_claims(token, &key, algorithm)?;
-        identity(provider, &claims, tenant_slug, self.clock.now())
+        Ok((provider, verified_claims(token, &key, algorithm)?))
     }
 
     /// What a client may ask a provider for, so that its token attests this level.
@@ -339,7 +280,7 @@ fn check<'a>(provider: &Provider, mut others: impl Iterator<Item = &'a Provider>
     for (setting, is_empty) in [
         ("name", provider.name.is_empty()),
         ("issuer", provider.issuer.is_empty()),
-        ("audience", provider.audience.is_empty()),
+        ("audience", provider.audience.is_empty() && provider.kind != ProviderKind::Pdnd),
         ("algorithms", provider.algorithms.is_empty()),
     ] {
         if is_empty {
@@ -366,11 +307,11 @@ struct Parts {
 }
 
 #[derive(Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    typ: Option<String>,
-    crit: Option<Value>,
+pub(super) struct Header {
+    pub(super) alg: String,
+    pub(super) kid: Option<String>,
+    pub(super) typ: Option<String>,
+    pub(super) crit: Option<Value>,
 }
 
 impl Parts {
@@ -391,7 +332,7 @@ impl Parts {
     }
 }
 
-fn json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, TokenRefusal> {
+pub(super) fn json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, TokenRefusal> {
     let bytes = URL_SAFE_NO_PAD.decode(part).ok().ok_or(TokenRefusal::Malformed)?;
     serde_json::from_slice(&bytes).ok().ok_or(TokenRefusal::Malformed)
 }
@@ -399,10 +340,19 @@ fn json<T: for<'de> Deserialize<'de>>(part: &str) -> Result<T, TokenRefusal> {
 /// Access tokens (RFC 9068) and plain JWTs. RFC 8725 §3.11: other tokens of the same issuer (logout, security events,
 /// proofs of possession) must not pass for one of these.
 fn is_accepted_type(typ: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|accepted| accepted.eq_ignore_ascii_case(typ))
+    is_access_token(typ) || "JWT".eq_ignore_ascii_case(typ)
 }
 
-fn verified_claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Map<String, Value>, TokenRefusal> {
+fn is_access_token(typ: &str) -> bool {
+    ["at+jwt", "application/at+jwt"].iter().any(|accepted| accepted.eq_ignore_ascii_case(typ))
+}
+
+/// The claims of a token that this key has signed.
+pub(super) fn verified_claims(
+    token: &str,
+    key: &DecodingKey,
+    algorithm: Algorithm,
+) -> Result<Map<String, Value>, TokenRefusal> {
     let mut validation = Validation::new(algorithm);
     // Signature only: the library would read the machine's clock, and lets a token without `aud` pass.
     validation.validate_exp = false;
@@ -471,7 +421,7 @@ fn identity(
 }
 
 /// NumericDate of RFC 7519 §2: seconds since the epoch, possibly with a fraction.
-fn numeric_date(value: &Value) -> Result<Timestamp, TokenRefusal> {
+pub(super) fn numeric_date(value: &Value) -> Result<Timestamp, TokenRefusal> {
     let whole = value.as_i64().map(SignedDuration::from_secs);
     let since_epoch = whole.or_else(|| SignedDuration::try_from_secs_f64(value.as_f64()?).ok());
     since_epoch.and_then(|since| Timestamp::UNIX_EPOCH.checked_add(since).ok()).ok_or(TokenRefusal::Malformed)

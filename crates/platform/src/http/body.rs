@@ -55,13 +55,24 @@ pub(super) fn read(
     payload: &mut Payload,
     media_type: &'static str,
 ) -> impl Future<Output = Result<Vec<u8>, Problem>> + use<> {
-    let limit = req.app_data::<Data<MaxBody>>().map_or(1_048_576, |max| max.0);
     let is_of_type = is_of_type(req, media_type);
-    let mut payload = payload.take();
+    let bytes = whole(req, payload);
     async move {
         if !is_of_type {
             return Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE).detail(format!("the body must be {media_type}")));
         }
+        bytes.await
+    }
+}
+
+/// Reads a body, whatever it is, up to the limit.
+pub(crate) fn whole(
+    req: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Vec<u8>, Problem>> + use<> {
+    let limit = req.app_data::<Data<MaxBody>>().map_or(1_048_576, |max| max.0);
+    let mut payload = payload.take();
+    async move {
         let mut bytes = Vec::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_broken_off| Problem::new(&MALFORMED_BODY).detail("the body broke off"))?;

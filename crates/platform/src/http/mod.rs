@@ -9,6 +9,7 @@ mod refusal;
 mod reply;
 pub mod typed_patch;
 
+pub(crate) use body::whole;
 pub use body::{Body, MaxBody};
 pub use if_none_match::{IfNoneMatch, names_tag};
 pub use link::Link;

@@ -6,6 +6,7 @@
 
 pub mod messages;
 pub mod model;
+pub mod pdnd;
 pub mod routes;
 pub mod rules;
 pub mod store;

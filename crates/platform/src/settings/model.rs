@@ -7,6 +7,7 @@ use validator::Validate;
 
 use super::{
     messages::{MessageSettings, MessageSettingsPatch, MessageSettingsView},
+    pdnd::{PdndSettings, PdndSettingsPatch, PdndSettingsView},
     rules,
 };
 use crate::{
@@ -40,6 +41,8 @@ pub struct TenantSettings {
     pub messages: MessageSettings,
     /// How callers are known.
     pub identity: IdentitySettings,
+    /// Whether other systems may call through PDND.
+    pub pdnd: PdndSettings,
 }
 
 /// How well a Comune wants its callers known.
@@ -75,7 +78,8 @@ pub struct StoredSettings {
     "cors_origins": ["https://servizi.comune.bugliano.example"], "hold_minutes": 10,
     "private_hosts": [],
     "messages": { "sender_name": null, "reply_to": null, "reminder_hours": 24, "app_io_enabled": false },
-    "identity": { "minimum_assurance": "l2" }, "version": 3, "links": []
+    "identity": { "minimum_assurance": "l2" },
+    "pdnd": { "enabled": false, "audience": null, "signature_required": false }, "version": 3, "links": []
 }))]
 pub struct SettingsView {
     /// What the Comune is called.
@@ -119,6 +123,9 @@ pub struct SettingsView {
     pub messages: Option<MessageSettingsView>,
     /// How well callers must be known.
     pub identity: IdentityView,
+    /// Whether other systems may call through PDND. For admins only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pdnd: Option<PdndSettingsView>,
     /// Counts changes.
     #[schema(minimum = 0)]
     pub version: i64,
@@ -207,6 +214,11 @@ pub struct SettingsPatch {
     #[validate(nested)]
     #[schema(value_type = Option<IdentityPatch>)]
     pub identity: Option<Option<IdentityPatch>>,
+    /// Whether other systems may call through PDND; a member that is not mentioned stays.
+    #[serde(default, deserialize_with = "members")]
+    #[validate(nested)]
+    #[schema(value_type = PdndSettingsPatch)]
+    pub pdnd: Option<PdndSettingsPatch>,
 }
 
 /// What to change of how well callers must be known.

@@ -61,6 +61,7 @@ async fn update_settings(
             if_match.check(stored.version, true)?;
             let before = state(&tenant, &stored);
             rules::apply(patch.0.clone(), &mut stored.settings, &mut tenant);
+            stored.settings.pdnd.check()?;
             store::put(tx, &stored.settings, stored.version)?;
             tenants::update(tx, &tenant)?;
             stored.version = stored.version.saturating_add(1);
@@ -103,6 +104,7 @@ fn reply(caller: &Caller, tenant: &Tenant, stored: StoredSettings) -> Reply<Sett
         private_hosts: whole.then_some(settings.private_hosts),
         messages: whole.then(|| settings.messages.view()),
         identity: IdentityView { minimum_assurance: settings.identity.minimum() },
+        pdnd: whole.then(|| settings.pdnd.view()),
         version,
         links: whole.then(change).into_iter().collect(),
     };

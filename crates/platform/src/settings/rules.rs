@@ -158,6 +158,9 @@ pub fn apply(patch: SettingsPatch, settings: &mut TenantSettings, tenant: &mut T
     if let Some(messages) = patch.messages {
         messages.apply(&mut settings.messages);
     }
+    if let Some(pdnd) = patch.pdnd {
+        pdnd.apply(&mut settings.pdnd);
+    }
     match patch.identity {
         None => {}
         Some(None) => settings.identity = IdentitySettings::default(),

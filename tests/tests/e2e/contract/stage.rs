@@ -204,6 +204,7 @@ impl Stage {
             "calendar" => desk.calendar.id.to_string().into(),
             "service" => desk.services[0].id.to_string().into(),
             "unique" => next(&UNIQUE).into(),
+            "uuid" => format!("00000000-0000-4000-8000-{:012x}", next(&UNIQUE)).into(),
             "message" => self.parked[usize::try_from(next(&MESSAGES)).unwrap() % self.parked.len()].clone().into(),
             "time" => {
                 let n = next(&TIMES);

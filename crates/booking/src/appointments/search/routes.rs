@@ -222,7 +222,7 @@ fn listable(caller: &Caller) -> Result<policy::Rows, Problem> {
     must_say_who(caller)?;
     match policy::appointments(caller, policy::Wish::Read) {
         policy::Rows::None if matches!(caller.kind, CallerKind::Integration(_)) => {
-            Err(Problem::new(&FORBIDDEN).detail("the key lacks the scope appointments:read"))
+            Err(Problem::new(&FORBIDDEN).detail("the caller lacks the scope appointments:read"))
         }
         policy::Rows::None => Err(Problem::new(&FORBIDDEN).detail("this key lists no appointments")),
         rows => Ok(rows),

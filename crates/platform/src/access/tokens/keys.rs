@@ -81,7 +81,7 @@ impl ProviderKeys {
 
 /// Public keys that can verify signatures; all others of a document are left out.
 #[derive(Debug)]
-pub(super) struct KeySet(Vec<Key>);
+pub(in crate::access) struct KeySet(Vec<Key>);
 
 #[derive(Debug)]
 struct Key {
@@ -101,7 +101,7 @@ enum KeyKind {
 }
 
 impl KeySet {
-    fn parse(text: &[u8]) -> Result<Self, KeySetError> {
+    pub(in crate::access) fn parse(text: &[u8]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<serde_json::Value>,
@@ -113,7 +113,8 @@ impl KeySet {
         Ok(Self(keys.filter_map(|jwk: Jwk| Key::new(&jwk)).collect()))
     }
 
-    fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, TokenRefusal> {
+    /// The one key that something with this `kid` and algorithm must be signed with.
+    pub(in crate::access) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, TokenRefusal> {
         let named = self.0.iter().filter(|key| kid.is_none() || key.id.as_deref() == kid);
         let mut fitting = named.clone().filter(|key| key.fits(algorithm));
         match (fitting.next(), fitting.next()) {

@@ -348,6 +348,27 @@ async fn the_algorithm_is_one_of_the_provider_and_the_one_of_the_key() {
 }
 
 #[tokio::test]
+async fn a_voucher_and_a_token_of_a_person_do_not_pass_for_one_another() {
+    let signer = Signer::rsa("k", Algorithm::RS256);
+    let people = inline(&[signer.jwk()]);
+    let keys = KeyLocation::Inline(jwks(&[signer.jwk()]));
+    let pdnd = verifier(Provider { kind: ProviderKind::Pdnd, audience: String::new(), ..provider(keys) });
+    for (typ, expected) in [
+        (Some("at+jwt"), Ok(())),
+        (Some("JWT"), Err(TokenRefusal::TokenType)),
+        (Some("dpop+jwt"), Err(TokenRefusal::TokenType)),
+        (None, Err(TokenRefusal::TokenType)),
+    ] {
+        let header = JwtHeader { typ: typ.map(str::to_owned), ..signer.header() };
+        let token = jsonwebtoken::encode(&header, &claims(), &signer.key).unwrap();
+        assert_eq!((pdnd.is_voucher(&token), people.is_voucher(&token)), (true, false));
+        assert_eq!(pdnd.voucher(&token).await.map(|_| ()), expected, "{typ:?}");
+        assert_eq!(people.voucher(&token).await, Err(TokenRefusal::UnknownIssuer));
+        assert_eq!(refusal(&pdnd, &token).await, TokenRefusal::UnknownIssuer);
+    }
+}
+
+#[tokio::test]
 async fn headers_that_ask_for_more() {
     let signer = Signer::es256("k");
     let verifier = inline(&[signer.jwk()]);
