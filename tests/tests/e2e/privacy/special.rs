@@ -7,6 +7,7 @@ use tests::{Answer, Client, Server, both_databases};
 
 use super::{NAMESAKE, ZENOBIA, about, command, order, path, section};
 use crate::{
+    messages::{messages_of, publish},
     mint, rows,
     world::{Desk, Offer, Plan, World},
 };
@@ -16,6 +17,7 @@ both_databases!(
     whoever_reads_a_single_one_is_written_down,
     a_list_is_written_down_for_each_that_it_names,
     a_change_that_shows_a_person_is_written_down,
+    a_message_about_one_is_written_down,
     what_is_not_written_down_is_not_shown,
     what_happens_says_no_more_than_of_others,
 );
@@ -254,6 +256,24 @@ async fn a_change_that_shows_a_person_is_written_down(server: Server) {
     admin.post(&path(marked, "/rescheduling"), again).if_match("*").await.problem(409, "invalid-transition");
     assert_eq!(clinic.looks().await.len(), 2);
     verified(&server);
+}
+
+async fn a_message_about_one_is_written_down(server: Server) {
+    let clinic = Clinic::of(&server).await;
+    for (about, more) in [(&clinic.plain, 0), (&clinic.marked, 1)] {
+        publish(&clinic.world, about).await;
+        let message = messages_of(&clinic.admin, about).await.remove(0);
+        let before = clinic.looks().await.len();
+        let message = format!("/messages/{}", message["id"].as_str().unwrap());
+        clinic.admin.get(&message).await.expect(200);
+        let looks = clinic.looks().await;
+        assert_eq!(looks.len(), before + more, "{looks:?}");
+        assert!(looks.last().is_none_or(|look| look["record_id"] == about.body["id"]), "{looks:?}");
+    }
+    // The list has not what was written.
+    let before = clinic.looks().await.len();
+    clinic.admin.get("/messages").await.expect(200);
+    assert_eq!(clinic.looks().await.len(), before);
 }
 
 async fn what_is_not_written_down_is_not_shown(server: Server) {

@@ -5,7 +5,10 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
@@ -106,14 +109,8 @@ pub(super) fn signed(client: &Client, path: &str, body: &str, signature: &str) -
 
 /// A name that nothing else has.
 pub(super) fn unique() -> String {
-    let number = rows::now().as_nanosecond();
-    format!("{}-{number}", tests_counter())
-}
-
-fn tests_counter() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    format!("{}-{}", rows::now().as_microsecond(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn overruled(mut claims: Value, change: &Value) -> Value {
