@@ -137,7 +137,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
 }
 
 fn client(time_outs: TimeOuts) -> ClientBuilder {
-    // Calls are a quarter of an hour apart and come from several runtimes: no connection is worth keeping.
+    // Calls are minutes apart and come from several runtimes: no connection is worth keeping.
     outgoing::client(time_outs).pool_max_idle_per_host(0)
 }
 

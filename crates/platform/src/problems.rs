@@ -47,7 +47,7 @@ kernel::problems! {
     }
     SIGNATURE_INVALID = 401 "signature-invalid" {
         it: "Firma della richiesta non valida", en: "The request's signature is not valid", de: "Signatur der Anfrage ungültig",
-        about: "`Agid-JWT-Signature` was not made for this request, by this client and with its key of PDND, or it was used before; `detail` says what was found amiss. Nothing was done. Sign again, with a new `jti`; the `Idempotency-Key` stays the same.",
+        about: "`Agid-JWT-Signature` was not made for this request, by this client and with a key that PDND has, or it was used before; `detail` says what was found amiss. Nothing was done. Sign again, with a new `jti`; the `Idempotency-Key` stays the same.",
     }
     ALREADY_REGISTERED = 409 "already-registered" {
         it: "Client già registrato", en: "Already registered", de: "Bereits registriert",

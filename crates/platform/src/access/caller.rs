@@ -260,13 +260,13 @@ impl Access {
         let audience = pdnd.audience().ok_or_else(|| refused(VoucherRefusal::SwitchedOff))?;
         let claims = self.tokens.voucher(credential).await.map_err(|refusal| refused(refusal.into()))?;
         let voucher = Voucher::read(&claims, audience, self.db.clock().now()).map_err(refused)?;
-        // They name no person: this is what PDND's guidelines have a provider keep.
         let Voucher { client_id, purpose_id, jti, expires_at } = voucher;
-        tracing::info!(client_id, purpose_id, jti, "called with a voucher");
         let scope = Scope::system(tenant.tenant_id);
         let found = self.db.read(&scope, move |tx| pdnd::store::by_client_id(tx, &client_id));
         let client = found.await?.filter(|client| client.enabled);
         let client = client.ok_or_else(|| refused(VoucherRefusal::UnknownClient))?;
+        // They name no person: this is what PDND's guidelines have a provider keep.
+        tracing::info!(client_id = client.client_id, purpose_id, jti, "called with a voucher");
         Ok(CallerKind::Integration(Box::new(Integration {
             known_by: KnownBy::Voucher,
             handle: client.client_id,

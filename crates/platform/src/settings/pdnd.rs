@@ -25,11 +25,16 @@ impl PdndSettings {
         self.audience.as_deref().filter(|_| self.enabled)
     }
 
-    /// Whether they can be in force together.
+    /// Whether they can be in force together; `before` is what was in force, and `with_keys` says whether the
+    /// installation can check signatures.
     ///
     /// # Errors
-    /// `invalid-body` where vouchers are to be accepted for no audience.
-    pub fn check(&self) -> Result<(), Problem> {
+    /// `invalid-body` where vouchers are to be accepted for no audience, or signatures asked for that nobody can check.
+    pub fn check(&self, before: &Self, with_keys: bool) -> Result<(), Problem> {
+        if self.signature_required && !before.signature_required && !with_keys {
+            let words = "this installation has no keys to check signatures with: every request would be refused";
+            return Err(Problem::new(&INVALID_BODY).field("/pdnd/signature_required", "unavailable", words));
+        }
         if self.enabled && self.audience.is_none() {
             let words = "name the audience of the e-service, or vouchers cannot be accepted";
             return Err(Problem::new(&INVALID_BODY).field("/pdnd/audience", "incomplete", words));
@@ -112,15 +117,24 @@ mod tests {
     #[test]
     fn vouchers_are_accepted_for_an_audience_and_for_none_by_default() {
         let mut settings = PdndSettings::default();
-        assert_eq!((settings.audience(), settings.check().is_ok()), (None, true));
+        let check = |settings: &PdndSettings| settings.check(&PdndSettings::default(), true);
+        assert_eq!((settings.audience(), check(&settings).is_ok()), (None, true));
         let mut change = |text: &str| {
             serde_json::from_str::<PdndSettingsPatch>(text).unwrap().apply(&mut settings);
-            (settings.audience().map(str::to_owned), settings.check().is_ok())
+            (settings.audience().map(str::to_owned), check(&settings).is_ok())
         };
         assert_eq!(change(r#"{"enabled":true}"#), (None, false));
         assert_eq!(change(r#"{"audience":"a","signature_required":true}"#), (Some("a".to_owned()), true));
         assert_eq!(change(r#"{"enabled":null}"#), (None, true), "off, with its audience kept");
         assert_eq!(change(r#"{"enabled":true}"#), (Some("a".to_owned()), true));
         assert_eq!(change(r#"{"audience":null}"#), (None, false));
+    }
+
+    #[test]
+    fn signatures_are_asked_for_where_they_can_be_checked() {
+        let (off, on) = (PdndSettings::default(), PdndSettings { signature_required: true, ..PdndSettings::default() });
+        assert!(on.check(&off, true).is_ok());
+        assert!(on.check(&off, false).is_err());
+        assert!(on.check(&on, false).is_ok(), "other settings are still changed");
     }
 }

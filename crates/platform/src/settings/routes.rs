@@ -54,14 +54,14 @@ async fn update_settings(
     access: Data<Access>,
 ) -> Answer {
     policy::administration(&caller)?;
-    let who = caller.clone();
+    let (who, with_keys) = (caller.clone(), access.client_keys.is_some());
     let changed = db
         .write(&caller, move |tx| {
             let (mut tenant, mut stored) = (tenants::own(tx)?, store::get(tx)?);
             if_match.check(stored.version, true)?;
-            let before = state(&tenant, &stored);
+            let (before, pdnd) = (state(&tenant, &stored), stored.settings.pdnd.clone());
             rules::apply(patch.0.clone(), &mut stored.settings, &mut tenant);
-            stored.settings.pdnd.check()?;
+            stored.settings.pdnd.check(&pdnd, with_keys)?;
             store::put(tx, &stored.settings, stored.version)?;
             tenants::update(tx, &tenant)?;
             stored.version = stored.version.saturating_add(1);

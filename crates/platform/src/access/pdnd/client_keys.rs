@@ -1,8 +1,10 @@
 //! The public keys with which clients of PDND sign, from its interoperability API: one document for each key.
 //!
 //! A key is fresh for 15 minutes, and serves on for a day while the API cannot be asked; one that there is not is
-//! believed missing for a minute. One is asked for at a time, none for five seconds after a failure, and no more than
-//! ten in a minute for one client: key ids that somebody invents cannot make us hammer the API.
+//! believed missing for a minute. One is asked for at a time, and none for five seconds after a failure, for a minute
+//! where there is an older copy. For one client no more than ten keys in a minute are asked for that are not known: key
+//! ids that somebody invents cannot make us hammer the API, and cannot keep us from asking anew for what is known,
+//! which is how a withdrawn key is found out.
 
 use std::{
     collections::HashMap,
@@ -13,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use kernel::Clock;
 use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
 
 use super::signature::SignatureRefusal;
 use crate::{
@@ -23,7 +26,8 @@ use crate::{
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
 const USABLE_FOR: SignedDuration = SignedDuration::from_hours(24);
 const MISSING_FOR: SignedDuration = SignedDuration::from_secs(60);
-const PAUSE: SignedDuration = SignedDuration::from_secs(5);
+const PAUSE: SignedDuration = SignedDuration::from_secs(60);
+const PAUSE_WITHOUT_KEY: SignedDuration = SignedDuration::from_secs(5);
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 const MOST_IN_WINDOW: u32 = 10;
 
@@ -39,13 +43,13 @@ pub struct ClientKeys {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// Held by whoever asks.
-    turn: tokio::sync::Mutex<()>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     kept: HashMap<String, Kept>,
-    /// Since when, and how often, a client has made us ask.
+    /// Since when, and how often, a client has made us ask for a key that is not known.
     asked: HashMap<String, (Timestamp, u32)>,
     failed_at: Option<Timestamp>,
 }
@@ -68,9 +72,19 @@ fn is_within(since: Timestamp, span: SignedDuration, now: Timestamp) -> bool {
     (SignedDuration::ZERO..span).contains(&now.duration_since(since))
 }
 
+/// Whether a refusal is about the key asked for, and not about us or the moment: nobody's key ids keep the API from
+/// being asked for others.
+const fn says_there_is_none(status: u16) -> bool {
+    matches!(status, 400..=499) && !matches!(status, 401 | 403 | 407 | 408 | 429)
+}
+
 impl Kept {
     fn is_fresh(&self, now: Timestamp) -> bool {
         is_within(self.fetched_at, if self.key.is_some() { FRESH_FOR } else { MISSING_FOR }, now)
+    }
+
+    fn is_usable(&self, now: Timestamp) -> bool {
+        self.is_fresh(now) || (self.key.is_some() && is_within(self.fetched_at, USABLE_FOR, now))
     }
 
     fn find(&self, client_id: &str, kid: &str, algorithm: Algorithm) -> Result<DecodingKey, SignatureRefusal> {
@@ -98,7 +112,7 @@ impl ClientKeys {
     /// Keys that `source` has at `base`, the address of the API: `/keys/{kid}` is added to it.
     pub fn new(base: &str, source: Arc<dyn KeySource>, clock: Arc<dyn Clock>) -> Self {
         let base = format!("{}/keys", base.trim_end_matches('/'));
-        Self { base, source, clock, state: Mutex::default(), turn: tokio::sync::Mutex::default() }
+        Self { base, source, clock, state: Mutex::default(), turn: Arc::default() }
     }
 
     /// The key with which this client must have signed. `kid` is known to be safe in an address.
@@ -106,33 +120,23 @@ impl ClientKeys {
     /// # Errors
     /// [`SignatureRefusal`] says why there is none.
     pub async fn find(
-        &self,
+        self: &Arc<Self>,
         client_id: &str,
         kid: &str,
         algorithm: Algorithm,
     ) -> Result<DecodingKey, SignatureRefusal> {
-        if let Some(kept) = self.fresh(kid) {
-            return kept.find(client_id, kid, algorithm);
-        }
-        let _turn = self.turn.lock().await;
-        // Whoever waited finds what the one before them asked for.
-        if let Some(kept) = self.fresh(kid) {
-            return kept.find(client_id, kid, algorithm);
-        }
         let now = self.clock.now();
-        if self.may_ask(client_id, now) {
-            match self.source.fetch(&format!("{}/{kid}", self.base)).await {
-                Ok(document) => match ClientKey::parse(&document) {
-                    Some(key) => self.keep(kid, Some(key), now),
-                    None => self.failed("the answer holds no key"),
-                },
-                Err(KeySourceError::Status(404)) => self.keep(kid, None, now),
-                Err(error) => self.failed(&error.to_string()),
-            }
-        }
-        let usable =
-            |kept: &&Kept| kept.is_fresh(now) || (kept.key.is_some() && is_within(kept.fetched_at, USABLE_FOR, now));
-        let kept = self.state().kept.get(kid).filter(usable).cloned();
+        let turn = match self.usable(kid, now) {
+            Some(kept) if kept.is_fresh(now) => return kept.find(client_id, kid, algorithm),
+            // Old but usable: one caller sees to a new copy, the others do not queue behind a slow API.
+            Some(kept) => match Arc::clone(&self.turn).try_lock_owned() {
+                Ok(turn) => turn,
+                Err(_) => return kept.find(client_id, kid, algorithm),
+            },
+            None => Arc::clone(&self.turn).lock_owned().await,
+        };
+        self.ask_if_due(client_id, kid, turn).await;
+        let kept = self.usable(kid, self.clock.now());
         kept.ok_or(SignatureRefusal::KeysUnavailable)?.find(client_id, kid, algorithm)
     }
 
@@ -140,15 +144,47 @@ impl ClientKeys {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fresh(&self, kid: &str) -> Option<Kept> {
-        let now = self.clock.now();
-        self.state().kept.get(kid).filter(|kept| kept.is_fresh(now)).cloned()
+    fn usable(&self, kid: &str, now: Timestamp) -> Option<Kept> {
+        self.state().kept.get(kid).filter(|kept| kept.is_usable(now)).cloned()
     }
 
-    fn may_ask(&self, client_id: &str, now: Timestamp) -> bool {
+    /// Whoever waited finds what the one before them asked for, and does not ask.
+    async fn ask_if_due(self: &Arc<Self>, client_id: &str, kid: &str, turn: OwnedMutexGuard<()>) {
+        let now = self.clock.now();
+        let known = self.usable(kid, now);
+        if known.as_ref().is_some_and(|kept| kept.is_fresh(now)) || !self.may_ask(client_id, known.is_some(), now) {
+            return;
+        }
+        // A task of its own: a caller that hangs up must neither waste the answer nor make a failure uncounted.
+        let (this, kid) = (Arc::clone(self), kid.to_owned());
+        let asked = tokio::spawn(async move {
+            this.ask(&kid, now).await;
+            drop(turn);
+        });
+        if let Err(error) = asked.await {
+            tracing::error!(%error, "asking for a key broke off");
+        }
+    }
+
+    async fn ask(&self, kid: &str, now: Timestamp) {
+        match self.source.fetch(&format!("{}/{kid}", self.base)).await {
+            Ok(document) => match ClientKey::parse(&document) {
+                Some(key) => self.keep(kid, Some(key), now),
+                None => self.failed("the answer holds no key"),
+            },
+            Err(KeySourceError::Status(status)) if says_there_is_none(status) => self.keep(kid, None, now),
+            Err(error) => self.failed(&error.to_string()),
+        }
+    }
+
+    fn may_ask(&self, client_id: &str, is_known: bool, now: Timestamp) -> bool {
         let mut state = self.state();
-        if state.failed_at.is_some_and(|at| is_within(at, PAUSE, now)) {
+        let pause = if is_known { PAUSE } else { PAUSE_WITHOUT_KEY };
+        if state.failed_at.is_some_and(|at| is_within(at, pause, now)) {
             return false;
+        }
+        if is_known {
+            return true;
         }
         if state.asked.len() >= MOST_KEPT {
             state.asked.retain(|_, (since, _)| is_within(*since, WINDOW, now));
@@ -208,13 +244,13 @@ mod tests {
     struct Asking {
         api: Arc<Api>,
         clock: Arc<TestClock>,
-        keys: ClientKeys,
+        keys: Arc<ClientKeys>,
     }
 
     impl Asking {
         fn new() -> Self {
             let (api, clock) = (Arc::new(Api::default()), Arc::new(TestClock::at(Timestamp::UNIX_EPOCH)));
-            let keys = ClientKeys::new("https://api.example/v2/", api.clone(), clock.clone());
+            let keys = Arc::new(ClientKeys::new("https://api.example/v2/", api.clone(), clock.clone()));
             Self { api, clock, keys }
         }
 
@@ -286,6 +322,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn invented_key_ids_do_not_keep_a_withdrawn_key_alive() {
+        let at = Asking::new().answering(Ok(jwk("k")));
+        assert_eq!(at.outcome("c", "k").await, Ok(()));
+        at.after(15 * 60);
+        let at = at.answering(Err(KeySourceError::Status(404)));
+        for n in 0..20 {
+            assert!(at.outcome("c", &format!("invented{n}")).await.is_err());
+        }
+        assert_eq!(at.outcome("c", "k").await, Err(SignatureRefusal::UnknownKey));
+    }
+
+    #[tokio::test]
+    async fn a_refused_key_id_is_no_failure_of_the_api() {
+        for status in [400, 404, 410, 422] {
+            let at = Asking::new().answering(Err(KeySourceError::Status(status)));
+            assert_eq!(at.outcome("c", "k").await, Err(SignatureRefusal::UnknownKey), "{status}");
+            let at = at.answering(Ok(jwk("good")));
+            assert_eq!(at.outcome("d", "good").await, Ok(()), "{status}");
+        }
+        for status in [401, 403, 429, 500, 503] {
+            let at = Asking::new().answering(Err(KeySourceError::Status(status)));
+            assert_eq!(at.outcome("c", "k").await, Err(SignatureRefusal::KeysUnavailable), "{status}");
+        }
+    }
+
+    #[tokio::test]
     async fn while_the_api_is_away_a_known_key_serves_on_for_a_day() {
         let away = || Err(KeySourceError::TimedOut);
         let at = Asking::new().answering(away());
@@ -299,6 +361,9 @@ mod tests {
         let at = at.answering(away());
         at.after(15 * 60);
         assert_eq!(at.outcome("c", "k").await, Ok(()));
+        let asked = at.times();
+        assert_eq!(at.outcome("c", "k").await, Ok(()), "and nobody waits for it again at once");
+        assert_eq!(at.times(), asked);
         at.after(24 * 3600);
         assert_eq!(at.outcome("c", "k").await, Err(SignatureRefusal::KeysUnavailable));
         let at = at.answering(Ok(json!({ "error": "no key" })));

@@ -64,7 +64,9 @@ async fn nothing_is_accepted_unless_there_is_an_audience(server: Server) {
     set(json!({ "enabled": true })).await.problem(422, "invalid-body").field("/pdnd/audience");
     set(json!({ "audience": "with blanks" })).await.problem(422, "invalid-body").field("/pdnd/audience");
     set(json!({ "colour": "red" })).await.problem(422, "invalid-body").field("/pdnd/colour");
-    let on = json!({ "enabled": true, "audience": "a", "signature_required": true });
+    // Nobody here could check them.
+    set(json!({ "signature_required": true })).await.problem(422, "invalid-body").field("/pdnd/signature_required");
+    let on = json!({ "enabled": true, "audience": "a", "signature_required": false });
     assert_eq!(set(on.clone()).await.expect(200).at("/pdnd"), &on);
     set(json!({ "audience": null })).await.problem(422, "invalid-body").field("/pdnd/audience");
     let back = json!({ "enabled": null, "audience": null, "signature_required": null });
