@@ -24,8 +24,13 @@ pub(super) fn meet(tx: &mut Tx<'_>, reactions: &[Reaction], events: &[StoredEven
     let together = tx.savepoint(|tx| {
         events.iter().try_for_each(|event| reactions.iter().try_for_each(|reaction| guarded(tx, *reaction, event)))
     });
-    if together.is_ok() {
-        return Ok(0);
+    match together {
+        Ok(()) => return Ok(0),
+        // Trouble of the moment: the whole is tried again.
+        Err(failure @ Failure::Database(DbError::Retry(_) | DbError::Busy(_) | DbError::Closed(_))) => {
+            return Err(failure);
+        }
+        Err(_) => {}
     }
     let mut failed: usize = 0;
     for event in events {
