@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use kernel::{Lang, Localized, PublicCode};
-use platform::{access::policy::Rows, directory::store as directory};
+use platform::{
+    access::{integration::kind_of, policy::Rows},
+    directory::store as directory,
+};
 use storage::{
     DbError, Json, MultiBackend, Tx,
     types::{At, Key},
@@ -94,7 +97,7 @@ pub(crate) fn told(
             persons: a.persons,
             channel: a.channel,
             // The kind of caller alone: what comes after it says who.
-            cancelled_by: a.cancelled_by.map(|by| by.split(':').next().unwrap_or_default().to_owned()),
+            cancelled_by: a.cancelled_by.map(|by| kind_of(&by).to_owned()),
             created_at: a.created_at,
             updated_at: a.updated_at,
             applicant: people.remove(&a.id),

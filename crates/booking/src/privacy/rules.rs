@@ -1,7 +1,10 @@
 //! What of an appointment is about whom.
 
 use kernel::civil;
-use platform::privacy::{Person, Rectification, people::model::KnownBy};
+use platform::{
+    access::integration::kind_of,
+    privacy::{Person, Rectification, people::model::KnownBy},
+};
 use serde_json::{Map, Value, json};
 
 use crate::appointments::{Appointment, history::model::Entry, model::Applicant, notes::model::Note};
@@ -41,18 +44,17 @@ pub fn entry(row: Value, bond: Bond, history: &[Entry], notes: &[Note]) -> Map<S
         }
         Bond::BookedForAnother => drop(entry.remove("applicant")),
     }
-    let role = |actor: &str| actor.split(':').next().unwrap_or_default().to_owned();
     let happened = |entry: &Entry| {
         json!({
             "action": entry.action, "state_before": entry.state_before, "state_after": entry.state_after,
-            "starts_at": civil::format_rfc3339(entry.starts_at), "by": role(&entry.actor),
+            "starts_at": civil::format_rfc3339(entry.starts_at), "by": kind_of(&entry.actor),
             "occurred_at": civil::format_rfc3339(entry.occurred_at),
         })
     };
     entry.insert("history".to_owned(), history.iter().map(happened).collect());
     if bond != Bond::BookedForAnother {
         let note = |note: &Note| {
-            let (by, created_at) = (role(&note.author), civil::format_rfc3339(note.created_at));
+            let (by, created_at) = (kind_of(&note.author), civil::format_rfc3339(note.created_at));
             json!({ "body": note.body, "by": by, "created_at": created_at })
         };
         entry.insert("office_notes".to_owned(), notes.iter().map(note).collect());

@@ -45,6 +45,15 @@ impl Integration {
     }
 }
 
+/// What kind of caller an actor is, as it is told: `citizen`, `staff`, `integration`, … How a system shows who it is
+/// makes no other kind of caller of it.
+pub fn kind_of(actor: &str) -> &str {
+    match actor.split(':').next().unwrap_or_default() {
+        "pdnd" => "integration",
+        kind => kind,
+    }
+}
+
 impl From<ApiKey> for Integration {
     fn from(key: ApiKey) -> Self {
         Self {

@@ -11,6 +11,7 @@ use super::{
     written,
 };
 use crate::{
+    access::integration::kind_of,
     audit::{self, Entry},
     messages::preferences::store as preferences,
 };
@@ -91,7 +92,7 @@ fn action(entry: &Entry) -> Map<String, Value> {
 
 /// Who looked: what kind of caller, since the name of a colleague is not theirs to know.
 fn access(entry: &AccessEntry) -> Map<String, Value> {
-    let by = entry.actor.split(':').next().unwrap_or_default().to_owned();
+    let by = kind_of(&entry.actor);
     members(json!({
         "occurred_at": civil::format_rfc3339(entry.occurred_at), "action": entry.action, "by": by,
         "record_kind": entry.record_kind, "record_id": entry.record_id, "reference": entry.reference,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use kernel::{Id, civil};
-use platform::access::staff::StaffMember;
+use platform::access::{integration::kind_of, staff::StaffMember};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -48,11 +48,8 @@ pub struct ActorView {
 impl ActorView {
     /// An actor as it is stored, with its name where that is known.
     pub fn of(actor: &str, names: &StaffNames) -> Self {
-        let (kind, _) = actor.split_once(':').unwrap_or((actor, ""));
-        // How a system shows who it is makes no other kind of caller of it.
-        let kind = if kind == "pdnd" { ActorKind::Integration.as_str() } else { kind };
         let name = staff_of(actor).and_then(|id| names.get(&id).cloned());
-        Self { kind: kind.parse().unwrap_or(ActorKind::System), name }
+        Self { kind: kind_of(actor).parse().unwrap_or(ActorKind::System), name }
     }
 }
 

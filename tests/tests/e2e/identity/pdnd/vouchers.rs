@@ -27,6 +27,8 @@ async fn a_system_is_let_in_and_is_worth_its_scopes(comune: Comune) {
     assert_eq!(system.get("/appointments").await.expect(200).items().len(), 1);
     let cancelled = system.post(&format!("{path}/cancellation"), json!({})).if_match("*").fresh_key().await;
     cancelled.expect(200);
+    let told = comune.admin.get("/exports/appointments.jsonl").await.expect(200);
+    assert!(told.text.contains(r#""cancelled_by":"integration""#), "{}", told.text);
     let history = system.get(&format!("{path}/history")).await.expect(200);
     assert!(history.items().iter().all(|entry| entry["actor"]["kind"] == "integration"), "{history}");
     let entries = comune.admin.get("/audit-entries").query("action", "appointment.").await.expect(200);
