@@ -377,6 +377,9 @@ fn announce(
     tell(tx, before, appointment, told)
 }
 
+/// The event of an appointment whose person was put right.
+pub(super) const RECTIFIED: &str = "appointment.rectified";
+
 /// Saves an amended appointment as its next version and tells which members are different: what they hold is for
 /// those who may fetch it, and the audit keeps a digest of it.
 pub(super) fn save_amended(
@@ -388,8 +391,13 @@ pub(super) fn save_amended(
 ) -> storage::Result<Appointment> {
     let next = next_version(tx, changed)?;
     if next.person_key != earlier.person_key {
-        // A reminder is planned anew, as whoever it is for now wishes.
-        messages::readdress(tx, next.id.cast(), &[CONFIRMATION, CHANGE, CANCELLATION], &next.person_key)?;
+        if kind == RECTIFIED || was.is_known_as(is) {
+            // The same person, known better: what was written to them stays theirs.
+            messages::rekey(tx, next.id.cast(), &earlier.person_key, &next.person_key)?;
+        } else {
+            // A reminder is planned anew, as whoever it is for now wishes.
+            messages::readdress(tx, next.id.cast(), &[CONFIRMATION, CHANGE, CANCELLATION], &next.person_key)?;
+        }
     }
     let whole = |appointment: &Appointment, person: &Applicant| {
         let person =

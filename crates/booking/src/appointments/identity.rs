@@ -36,7 +36,7 @@ pub(crate) fn rectify(
     }
     store::save_applicant(tx, appointment.id, &wanted.applicant)?;
     let people = (rectified, &wanted.applicant);
-    changes::save_amended(tx, "appointment.rectified", (appointment, before), people, &differences)?;
+    changes::save_amended(tx, changes::RECTIFIED, (appointment, before), people, &differences)?;
     Ok(true)
 }
 

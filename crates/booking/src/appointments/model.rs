@@ -129,6 +129,20 @@ pub struct Applicant {
     pub language: Option<MessageLanguage>,
 }
 
+impl Applicant {
+    /// Whether this can only be the same person, told again: of the same name, and with the mailbox or the tax code of
+    /// before. Several people share a name, and several a mailbox.
+    pub fn is_known_as(&self, other: &Self) -> bool {
+        let same = |one: &str, another: &str| one.trim().to_lowercase() == another.trim().to_lowercase();
+        let named = same(&self.given_name, &other.given_name) && same(&self.family_name, &other.family_name);
+        let by_code = self.tax_code.is_some() && self.tax_code == other.tax_code;
+        let by_mailbox = !self.email.is_empty() && same(&self.email, &other.email);
+        let contradicts =
+            self.tax_code.as_ref().zip(other.tax_code.as_ref()).is_some_and(|(one, another)| one != another);
+        named && !contradicts && (by_code || by_mailbox)
+    }
+}
+
 // Personal data and tokens have no business in a log.
 kernel::redacted_debug!(
     Applicant,

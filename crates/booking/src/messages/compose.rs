@@ -2,6 +2,7 @@
 
 use kernel::{Lang, PublicCode};
 use platform::{
+    access::integration::kind_of,
     directory::{Office, Place, store as directory},
     messages::{Composed, Composer, Draft, Kind, Letter, Message, Recipient, Variable, Wording},
     ports::Attachment,
@@ -113,6 +114,7 @@ impl Composer for AppointmentComposer {
         let letters = letters.collect::<storage::Result<Vec<_>>>()?;
         let About { appointment, applicant, .. } = about;
         Ok(Composed::Wanted(Box::new(Draft {
+            person: appointment.person_key,
             recipient: Recipient {
                 name: format!("{} {}", applicant.given_name, applicant.family_name),
                 email: Some(applicant.email).filter(|email| !email.is_empty()),
@@ -150,7 +152,7 @@ impl About {
         let Self { tenant, appointment, applicant, service, office, place } = self;
         let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
         let cancelled_by = appointment.cancelled_by.as_deref().unwrap_or_default();
-        let by_office = ["staff:", "integration:", "pdnd:", "system"].iter().any(|kind| cancelled_by.starts_with(kind));
+        let by_office = ["staff", "integration", "system"].contains(&kind_of(cancelled_by));
         let reason = applicant.cancellation_reason.as_deref().filter(|_| by_office).unwrap_or_default();
         let documents: Vec<_> = service.required_documents.iter().map(|text| text.text(lang)).collect();
         let data = json!({

@@ -1,5 +1,7 @@
 //! `/appointments/{appointment_id}/messages`: what was told about an appointment, for those who work at its office.
 
+use std::collections::BTreeSet;
+
 use actix_web::{get, web::Data};
 use kernel::Page;
 use platform::{
@@ -42,8 +44,13 @@ async fn list_appointment_messages(
     let page = access_log::read(&db, &caller, move |tx| {
         let appointment = find_for(tx, &who, id.0, policy::Wish::Annotate, None)?;
         let page = Page::cut(store::list(tx, &Listed::About(id.0.cast()), &page)?, &page, |message| message.id);
+        // Written down for each they were written to: it may have been another's once.
+        let people: BTreeSet<_> =
+            page.items.iter().map(|message| message.person.clone()).chain([appointment.person_key.clone()]).collect();
+        let look = looks::at(tx, &who, &appointment)?.pop();
+        let looks = look.iter().flat_map(|look| people.iter().map(|person| look.of(person))).collect();
         let answer = Page { items: with_contents(tx, page.items)?, next: page.next };
-        Ok(Shown { answer, looks: looks::at(tx, &who, &appointment)? })
+        Ok(Shown { answer, looks })
     })
     .await?;
     Reply::page(page)

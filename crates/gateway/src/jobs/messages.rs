@@ -115,7 +115,7 @@ impl Sender {
         tracing::info!(message = %message.id, kind = message.kind, attempt = message.attempts, outcome = word(&outcome), "message");
         let settled = self.db.write(&scope, move |tx| store::settle(tx, &message, &outcome)).await?;
         if !settled {
-            tracing::warn!("a message was taken over by another gateway while it was being sent");
+            tracing::warn!("a message was taken over by another gateway, or withdrawn, while it was being sent");
         }
         Ok(())
     }
@@ -165,8 +165,8 @@ impl Sender {
             };
             let concealed = app_io::concealed_key(tx)?;
             Ok(Prepared::Letter(Box::new(Letter {
+                wish: preferences::of(tx, &draft.person)?,
                 draft,
-                wish: preferences::of(tx, &message.person)?,
                 words: own_words::of_kind(tx, &message.kind)?,
                 settings: settings::get(tx)?.settings,
                 io_key: concealed.and_then(|concealed| app_io::reveal(&secret, &concealed)),
@@ -206,6 +206,7 @@ impl Sender {
             Ok(_id) => Ok(Outcome::Sent {
                 channel: MessageChannel::AppIo,
                 language: lang.into(),
+                person: letter.draft.person.clone(),
                 content: Content { recipient: tax_code.as_str().to_owned(), subject: io.subject, body: io.markdown },
                 note: None,
             }),
@@ -256,6 +257,7 @@ impl Sender {
             Ok(()) => Outcome::Sent {
                 channel: MessageChannel::Email,
                 language: lang.into(),
+                person: letter.draft.person.clone(),
                 content: Content { recipient: email.to, subject: email.subject, body: email.text },
                 note,
             },

@@ -80,6 +80,8 @@ pub struct Letter {
 /// A message before it is known in which language it is sent.
 #[derive(Clone, PartialEq)]
 pub struct Draft {
+    /// Whose it is now, by their pseudonym; it may have been planned for another.
+    pub person: String,
     /// To whom.
     pub recipient: Recipient,
     /// In every language; the first stands in for one that is missing.

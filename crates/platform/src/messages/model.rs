@@ -159,6 +159,8 @@ pub enum Outcome {
         channel: MessageChannel,
         /// In which language.
         language: MessageLanguage,
+        /// To whom, by their pseudonym.
+        person: String,
         /// What it said.
         content: Content,
         /// What happened before, as a word: why another way was taken.

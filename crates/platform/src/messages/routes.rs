@@ -77,11 +77,16 @@ async fn show_message(caller: Caller, id: IdPath<Message>, db: Data<Db>, holding
     reply(&caller, message)
 }
 
-/// What a message tells of, where that is special: who reads what was written reads of the record.
+/// What a message tells of, where that is special: who reads what was written reads of the record, and of whom it was
+/// written to, who need not be whom the record is about by now.
 fn special(tx: &mut Tx<'_>, holdings: &Holdings, message: &Message) -> storage::Result<Vec<Look>> {
     let kind: Option<RecordKind> = message.subject_kind.parse().ok();
     let holding = kind.and_then(|kind| holdings.of(kind).map(|holding| (kind, holding)));
-    holding.map_or_else(|| Ok(Vec::new()), |(kind, holding)| holding.special(tx, kind, &[message.subject_id.cast()]))
+    let looks = match holding {
+        Some((kind, holding)) => holding.special(tx, kind, &[message.subject_id.cast()])?,
+        None => Vec::new(),
+    };
+    Ok(looks.iter().map(|look| look.of(&message.person)).collect())
 }
 
 /// Send a message again

@@ -163,6 +163,8 @@ pub fn settle(tx: &mut Tx<'_>, leased: &Message, outcome: &Outcome) -> storage::
         Outcome::Sent { channel, language, .. } => (Some(*channel), Some(*language), Some(At(now))),
         _ => (None, None, None),
     };
+    // It is theirs to whom it was written, whoever it was planned for.
+    let person = if let Outcome::Sent { person, .. } = outcome { Some(m::person.eq(person.clone())) } else { None };
     let row = m::table
         .filter(m::tenant_id.eq(Key(tx.tenant())))
         .filter(m::id.eq(Key(leased.id)))
@@ -176,6 +178,7 @@ pub fn settle(tx: &mut Tx<'_>, leased: &Message, outcome: &Outcome) -> storage::
             m::outcome.eq(word),
             m::language.eq(language),
             m::sent_at.eq(sent_at),
+            person,
             m::version.eq(m::version + 1),
         ))
         .execute(tx.conn())?;
@@ -266,7 +269,7 @@ pub fn to(tx: &mut Tx<'_>, person: &str) -> storage::Result<Vec<Message>> {
 }
 
 /// Lets what waits of these kinds about a subject go to another person, whose it is now: what they are written is
-/// kept as theirs.
+/// kept as theirs. What is being sent is settled as theirs to whom it was written.
 ///
 /// # Errors
 /// When the database fails.
@@ -278,6 +281,20 @@ pub fn readdress(tx: &mut Tx<'_>, subject: SubjectId, kinds: &[&str], person: &s
         .filter(m::kind.eq_any(kinds.iter().map(|kind| (*kind).to_owned())))
         .filter(m::state.eq_any([MessageState::Planned, MessageState::Parked, MessageState::Failed]));
     diesel::update(waiting).set((m::person.eq(person), m::version.eq(m::version + 1))).execute(tx.conn())?;
+    Ok(())
+}
+
+/// Lets everything about a subject that is a person's follow them to the pseudonym they have now.
+///
+/// # Errors
+/// When the database fails.
+pub fn rekey(tx: &mut Tx<'_>, subject: SubjectId, before: &str, person: &str) -> storage::Result<()> {
+    use messages as m;
+    let theirs = m::table
+        .filter(m::tenant_id.eq(Key(tx.tenant())))
+        .filter(m::subject_id.eq(Key(subject)))
+        .filter(m::person.eq(before.to_owned()));
+    diesel::update(theirs).set(m::person.eq(person)).execute(tx.conn())?;
     Ok(())
 }
 

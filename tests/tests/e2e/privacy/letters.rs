@@ -21,6 +21,8 @@ use crate::{
 both_databases!(posted =>
     an_export_holds_what_was_written_to_them,
     what_waits_goes_to_whom_it_is_for_now,
+    what_is_being_sent_is_theirs_to_whom_it_goes,
+    letters_follow_who_is_known_better,
     nothing_that_was_written_is_left_of_nobody,
 );
 
@@ -99,15 +101,7 @@ async fn what_waits_goes_to_whom_it_is_for_now(posted: Option<Posted>) {
     post.refuse(json!({ "later": 1 }));
     let booked = admin.post("/appointments", order(&desk, 9, ZENOBIA, HERS, "+39 050 7654321")).fresh_key();
     let booked = booked.await.expect(201);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let waiting = loop {
-        let messages = messages_of(&admin, &booked).await;
-        if let Some(waiting) = messages.iter().find(|message| message["outcome"] == "smtp-451") {
-            break waiting.clone();
-        }
-        assert!(Instant::now() < deadline, "{messages:#?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
+    let waiting = refused_once(&admin, &booked).await;
     let change = json!({ "applicant": { "tax_code": NAMESAKE, "email": OTHERS } });
     admin.patch(&path(&booked, ""), change).if_match("*").await.expect(200);
     hurry(&world, &waiting).await;
@@ -115,6 +109,72 @@ async fn what_waits_goes_to_whom_it_is_for_now(posted: Option<Posted>) {
     wait_for(&admin, &booked, "appointment.confirmation", "sent").await;
     assert_eq!(recipients(&exported(&admin, NAMESAKE).await), [OTHERS]);
     assert!(recipients(&exported(&admin, ZENOBIA).await).is_empty());
+}
+
+async fn what_is_being_sent_is_theirs_to_whom_it_goes(posted: Option<Posted>) {
+    let Some(Posted { server, post }) = posted else { return };
+    let (world, desk) = crate::messages::desk_of(&server).await;
+    let admin = server.client("admin");
+    post.refuse(json!({ "later": 1 }));
+    let booked = admin.post("/appointments", order(&desk, 9, ZENOBIA, HERS, "+39 050 7654321")).fresh_key();
+    let booked = booked.await.expect(201);
+    let waiting = refused_once(&admin, &booked).await;
+    // A gateway takes it, and asks whom it is for only when it has time.
+    let id: platform::messages::MessageId = waiting["id"].as_str().unwrap().parse().unwrap();
+    let taken = world.write(move |tx| {
+        let row = m::table.filter(m::tenant_id.eq(Key(tx.tenant()))).filter(m::id.eq(Key(id)));
+        Ok(diesel::update(row).set(m::state.eq(MessageState::Sending)).execute(tx.conn())?)
+    });
+    assert_eq!(taken.await, 1);
+    let change = json!({ "applicant": { "tax_code": NAMESAKE, "email": OTHERS } });
+    admin.patch(&path(&booked, ""), change).if_match("*").await.expect(200);
+    hurry(&world, &waiting).await;
+    post.wait(OTHERS, 1).await;
+    wait_for(&admin, &booked, "appointment.confirmation", "sent").await;
+    assert_eq!(recipients(&exported(&admin, NAMESAKE).await), [OTHERS]);
+    assert!(recipients(&exported(&admin, ZENOBIA).await).is_empty());
+}
+
+/// The message about an appointment that the mail server has put off.
+async fn refused_once(admin: &Client, booked: &Answer) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let messages = messages_of(admin, booked).await;
+        if let Some(waiting) = messages.iter().find(|message| message["outcome"] == "smtp-451") {
+            return waiting.clone();
+        }
+        assert!(Instant::now() < deadline, "{messages:#?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn letters_follow_who_is_known_better(posted: Option<Posted>) {
+    let Some(Posted { server, post: _post }) = posted else { return };
+    let (_, desk) = crate::messages::desk_of(&server).await;
+    let admin = server.client("admin");
+    // Without a tax code somebody is known by their mailbox.
+    let mut without = order(&desk, 9, ZENOBIA, HERS, "+39 050 7654321");
+    without["applicant"].as_object_mut().unwrap().remove("tax_code");
+    let booked = admin.post("/appointments", without).fresh_key().await.expect(201);
+    wait_for(&admin, &booked, "appointment.confirmation", "sent").await;
+    let known = json!({ "applicant": { "tax_code": ZENOBIA } });
+    admin.patch(&path(&booked, ""), known).if_match("*").await.expect(200);
+    assert_eq!(recipients(&exported(&admin, ZENOBIA).await), [HERS]);
+
+    // And somebody whose mailbox was put right keeps what went to the wrong one.
+    let mut without = order(&desk, 10, ZENOBIA, "sbagliata@posta.example", "+39 050 7654321");
+    without["applicant"].as_object_mut().unwrap().remove("tax_code");
+    let booked = admin.post("/appointments", without).fresh_key().await.expect(201);
+    wait_for(&admin, &booked, "appointment.confirmation", "sent").await;
+    let person = |email: &str| json!({ "code": booked.text_at("/code"), "email": email });
+    let right = json!({
+        "person": person("sbagliata@posta.example"), "request_reference": "Prot. 2/2026", "email": "giusta@posta.example"
+    });
+    admin.post("/personal-data-rectifications", right).await.expect(200);
+    let asked = json!({ "person": person("giusta@posta.example"), "request_reference": "Prot. 3/2026" });
+    let export = admin.post("/personal-data-exports", asked).await.expect(200);
+    let told = section(&export.body, "appointments", "messages").to_vec();
+    assert!(recipients(&told).contains(&"sbagliata@posta.example"), "{told:#?}");
 }
 
 /// Of a Comune: whom messages are for and where they stand, and all that was written.

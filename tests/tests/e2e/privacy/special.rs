@@ -270,6 +270,22 @@ async fn a_message_about_one_is_written_down(server: Server) {
         assert_eq!(looks.len(), before + more, "{looks:?}");
         assert!(looks.last().is_none_or(|look| look["record_id"] == about.body["id"]), "{looks:?}");
     }
+    // Written down for whom it was written to, whoever the appointment is for by now.
+    let message = messages_of(&clinic.admin, &clinic.marked).await.remove(0);
+    let whose = clinic.looks().await.last().unwrap()["person_key"].clone();
+    let sent = clinic.world.write(|tx| Ok(sql_query("UPDATE messages SET state = 'sent'").execute(tx.conn())?));
+    assert!(sent.await > 0);
+    let change = json!({ "applicant": { "tax_code": NAMESAKE, "email": "omonima@posta.example" } });
+    clinic.admin.patch(&path(&clinic.marked, ""), change).if_match("*").await.expect(200);
+    let before = clinic.looks().await.len();
+    clinic.admin.get(&format!("/messages/{}", message["id"].as_str().unwrap())).await.expect(200);
+    let looks = clinic.looks().await;
+    assert_eq!((looks.len(), &looks[before]["person_key"]), (before + 1, &whose));
+    // Among all of them it is written down for both.
+    messages_of(&clinic.admin, &clinic.marked).await;
+    let looks = clinic.looks().await;
+    let people: Vec<_> = looks[before + 1..].iter().map(|look| &look["person_key"]).collect();
+    assert!(people.len() == 2 && people.contains(&&whose), "{people:?}");
     // The list has not what was written.
     let before = clinic.looks().await.len();
     clinic.admin.get("/messages").await.expect(200);

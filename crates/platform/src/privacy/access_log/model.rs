@@ -66,6 +66,14 @@ pub struct Look {
     pub person_key: String,
 }
 
+impl Look {
+    /// The same record, where what is shown is about this person.
+    #[must_use]
+    pub fn of(&self, person: &str) -> Self {
+        Self { person_key: person.to_owned(), ..self.clone() }
+    }
+}
+
 /// An entry.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = data_access_entries)]

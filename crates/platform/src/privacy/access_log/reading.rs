@@ -35,7 +35,7 @@ impl<T> Shown<T> {
 
 /// Reads for a caller, and writes down what they are shown.
 ///
-/// Nearly all answers show nothing special, and cost no more than reading them. One that does is put aside and read
+/// Nearly all answers show nothing special, and cost no more than finding that out. One that does is put aside and read
 /// again in a transaction that can write: what is given is what was written down, and neither is without the other.
 ///
 /// # Errors
