@@ -30,6 +30,8 @@ use super::everyone;
 const BATCH: i64 = 20;
 /// Why a message failed that had no way to anybody.
 const NO_MAIL_SERVER: &str = "no-mail-server";
+/// Why a message is parked that no template makes anything of.
+const NO_WORDS: &str = "no-words";
 /// How many are sent at once.
 const TOGETHER: usize = 4;
 
@@ -191,9 +193,8 @@ impl Sender {
             Err(denied) => return self.denied(message, denied),
         };
         let lang = letter.language(&profile.languages);
-        let rendered = match self.render(message, letter, lang) {
-            Ok(rendered) => rendered,
-            Err(outcome) => return Ok(outcome),
+        let Some(rendered) = self.render(message, letter, lang) else {
+            return Ok(Outcome::Parked(NO_WORDS.to_owned()));
         };
         let sender = letter.sender(tenant);
         let io = IoMessage {
@@ -236,9 +237,8 @@ impl Sender {
         };
         let Some(mailer) = &self.mailer else { return Outcome::Failed(NO_MAIL_SERVER.to_owned()) };
         let lang = letter.language(&[]);
-        let Rendered { subject, text, html, .. } = match self.render(message, letter, lang) {
-            Ok(rendered) => rendered,
-            Err(outcome) => return outcome,
+        let Some(Rendered { subject, text, html, .. }) = self.render(message, letter, lang) else {
+            return Outcome::Parked(NO_WORDS.to_owned());
         };
         let settings = &letter.settings;
         let email = Email {
@@ -275,22 +275,24 @@ impl Sender {
     }
 
     /// The message in a language: in the Comune's words, else in the product's. Words that were good when they were
-    /// written and are no more must not keep a message back.
-    fn render(&self, message: &Message, letter: &Letter, lang: Lang) -> Result<Rendered, Outcome> {
-        let lost = || Outcome::Parked("no-words".to_owned());
-        let written = letter.written_in(lang).ok_or_else(lost)?;
-        let kind = self.composers.kind(&message.kind).ok_or_else(lost)?;
+    /// written and are no more must not keep a message back; `None`: there are none that can be sent.
+    fn render(&self, message: &Message, letter: &Letter, lang: Lang) -> Option<Rendered> {
+        let written = letter.written_in(lang)?;
+        let kind = self.composers.kind(&message.kind)?;
         let own = letter.words.iter().find(|(language, _)| language.lang() == lang).map(|(_, words)| words);
         if let Some(words) = own {
             match templates::render(words, lang, &written.data) {
-                Ok(rendered) => return Ok(rendered),
+                Ok(rendered) => return Some(rendered),
                 Err(fault) => tracing::warn!(kind = kind.name, part = fault.part, "a Comune's template fails"),
             }
         }
-        templates::render(&(kind.wording)(lang), lang, &written.data).map_err(|fault| {
-            tracing::error!(kind = kind.name, part = fault.part, "a template of the product fails");
-            lost()
-        })
+        match templates::render(&(kind.wording)(lang), lang, &written.data) {
+            Ok(rendered) => Some(rendered),
+            Err(fault) => {
+                tracing::error!(kind = kind.name, part = fault.part, "a template of the product fails");
+                None
+            }
+        }
     }
 }
 
