@@ -27,6 +27,8 @@ const OF_CONTENT: &[&str] = &[
     "not-for-this-kind",
     "not-after",
     "too-many",
+    // Signatures are asked for where there are keys to check them with.
+    "unavailable",
     // Signs and short words say nothing that could be looked for.
     "no-words",
     "not-with-q",
