@@ -241,7 +241,7 @@ fn is_kept(tx: &mut Tx<'_>, after: Option<i64>) -> storage::Result<()> {
 }
 
 fn sought(rows: Rows, types: Option<&str>, office: Option<OfficeId>, known: &EventTypes) -> Result<Sought, Problem> {
-    let unknown = || bad_query("types", "unknown", "types of events, as /event-types lists them");
+    let unknown = || bad_query("types", "unknown-reference", "types of events, as /event-types lists them");
     if types.is_some_and(|types| types.len() > 500) {
         return Err(unknown());
     }

@@ -241,6 +241,8 @@ impl IfMatch {
             Condition::Absent if required => Err(Problem::new(&PRECONDITION_REQUIRED)),
             Condition::Absent | Condition::Any => Ok(()),
             Condition::Versions(versions) if versions.contains(&current) => Ok(()),
+            // What is not there yet has no version.
+            Condition::Versions(_) if current == 0 => Err(Problem::new(&VERSION_MISMATCH)),
             Condition::Versions(_) => Err(Problem::new(&VERSION_MISMATCH).with("current_version", current)),
         }
     }

@@ -226,7 +226,7 @@ async fn send_test_event(
 fn are_known(kinds: &[String], types: &EventTypes) -> Result<(), Problem> {
     let unknown = kinds.iter().enumerate().filter(|(_, kind)| !types.knows(kind));
     let problem = unknown.fold(Problem::new(&INVALID_BODY), |problem, (at, _)| {
-        problem.field(format!("/kinds/{at}"), "unknown", "no kind of event, as /event-types lists them")
+        problem.field(format!("/kinds/{at}"), "unknown-reference", "no kind of event, as /event-types lists them")
     });
     if problem.errors.is_empty() { Ok(()) } else { Err(problem) }
 }
