@@ -3,7 +3,12 @@
 use diesel::{Queryable, Selectable};
 use jiff::Timestamp;
 use kernel::{Id, PublicCode, TaxCode, civil};
-use platform::{access::policy, directory::OfficeId, http::Link, messages::MessageLanguage};
+use platform::{
+    access::{policy, same_words},
+    directory::OfficeId,
+    http::Link,
+    messages::MessageLanguage,
+};
 use serde::{Deserialize, Serialize};
 use storage::TenantId;
 use utoipa::ToSchema;
@@ -133,10 +138,10 @@ impl Applicant {
     /// Whether this can only be the same person, told again: of the same name, and with the mailbox or the tax code of
     /// before. Several people share a name, and several a mailbox.
     pub fn is_known_as(&self, other: &Self) -> bool {
-        let same = |one: &str, another: &str| one.trim().to_lowercase() == another.trim().to_lowercase();
-        let named = same(&self.given_name, &other.given_name) && same(&self.family_name, &other.family_name);
+        let named =
+            same_words(&self.given_name, &other.given_name) && same_words(&self.family_name, &other.family_name);
         let by_code = self.tax_code.is_some() && self.tax_code == other.tax_code;
-        let by_mailbox = !self.email.is_empty() && same(&self.email, &other.email);
+        let by_mailbox = !self.email.is_empty() && same_words(&self.email, &other.email);
         let contradicts =
             self.tax_code.as_ref().zip(other.tax_code.as_ref()).is_some_and(|(one, another)| one != another);
         named && !contradicts && (by_code || by_mailbox)

@@ -53,12 +53,15 @@ pub struct Citizen {
     pub step_up: Vec<String>,
 }
 
+/// Whether two spell a name or an address alike, whatever their letters' case and the blanks around it.
+pub fn same_words(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
 impl Citizen {
     /// Whether this is the name the identity provider told; a provider that told none contradicts nobody.
     pub fn is_called(&self, given_name: &str, family_name: &str) -> bool {
-        let same = |told: &Option<String>, name: &str| {
-            told.as_ref().is_none_or(|told| told.trim().to_lowercase() == name.trim().to_lowercase())
-        };
+        let same = |told: &Option<String>, name: &str| told.as_ref().is_none_or(|told| same_words(told, name));
         same(&self.given_name, given_name) && same(&self.family_name, family_name)
     }
 }
@@ -198,10 +201,7 @@ impl Access {
         } else {
             let identity = self.tokens.verify(credential, &tenant.slug).await.map_err(|refusal| {
                 tracing::info!(reason = refusal.reason(), "a token was refused");
-                if refusal.is_temporary() {
-                    return Problem::new(&IDENTITY_UNAVAILABLE).retry_after(10);
-                }
-                unauthenticated()
+                not_accepted(refusal.is_temporary())
             })?;
             let wanted = settings.identity.minimum();
             let is_known = identity.assurance >= wanted;
@@ -252,10 +252,7 @@ impl Access {
     async fn system(&self, tenant: &Tenant, pdnd: &PdndSettings, credential: &str) -> Result<CallerKind, Problem> {
         let refused = |refusal: VoucherRefusal| {
             tracing::info!(reason = refusal.reason(), "a voucher was refused");
-            if refusal.is_temporary() {
-                return Problem::new(&IDENTITY_UNAVAILABLE).retry_after(10);
-            }
-            unauthenticated()
+            not_accepted(refusal.is_temporary())
         };
         let audience = pdnd.audience().ok_or_else(|| refused(VoucherRefusal::SwitchedOff))?;
         let claims = self.tokens.voucher(credential).await.map_err(|refusal| refused(refusal.into()))?;
@@ -338,6 +335,11 @@ impl FromRequest for Caller {
 
 fn unauthenticated() -> Problem {
     Problem::new(&UNAUTHENTICATED)
+}
+
+/// What the bearer of a token that was refused is told: to come back where the token may be good.
+fn not_accepted(is_temporary: bool) -> Problem {
+    if is_temporary { Problem::new(&IDENTITY_UNAVAILABLE).retry_after(10) } else { unauthenticated() }
 }
 
 /// RFC 6750: the scheme is case-insensitive, one space, then the token.

@@ -17,6 +17,6 @@ pub mod staff;
 pub mod tokens;
 
 pub use assurance::Assurance;
-pub use caller::{Access, Caller, CallerKind, Citizen, identify};
+pub use caller::{Access, Caller, CallerKind, Citizen, identify, same_words};
 pub use integration::Integration;
 pub use secret::{DeploymentSecret, Pseudonym};

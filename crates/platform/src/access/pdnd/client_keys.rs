@@ -19,15 +19,11 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::signature::SignatureRefusal;
 use crate::{
-    access::tokens::KeySet,
+    access::tokens::{FRESH_FOR, KeySet, PAUSE, PAUSE_WITHOUT_KEYS, USABLE_FOR, is_within},
     ports::{KeySource, KeySourceError},
 };
 
-const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
-const USABLE_FOR: SignedDuration = SignedDuration::from_hours(24);
 const MISSING_FOR: SignedDuration = SignedDuration::from_secs(60);
-const PAUSE: SignedDuration = SignedDuration::from_secs(60);
-const PAUSE_WITHOUT_KEY: SignedDuration = SignedDuration::from_secs(5);
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 const MOST_IN_WINDOW: u32 = 10;
 
@@ -66,10 +62,6 @@ struct Kept {
 struct ClientKey {
     set: KeySet,
     owner: Option<String>,
-}
-
-fn is_within(since: Timestamp, span: SignedDuration, now: Timestamp) -> bool {
-    (SignedDuration::ZERO..span).contains(&now.duration_since(since))
 }
 
 /// Whether a refusal is about the key asked for, and not about us or the moment: nobody's key ids keep the API from
@@ -179,7 +171,7 @@ impl ClientKeys {
 
     fn may_ask(&self, client_id: &str, is_known: bool, now: Timestamp) -> bool {
         let mut state = self.state();
-        let pause = if is_known { PAUSE } else { PAUSE_WITHOUT_KEY };
+        let pause = if is_known { PAUSE } else { PAUSE_WITHOUT_KEYS };
         if state.failed_at.is_some_and(|at| is_within(at, pause, now)) {
             return false;
         }

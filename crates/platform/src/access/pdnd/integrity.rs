@@ -16,11 +16,7 @@ use super::{
     store,
 };
 use crate::{
-    access::{
-        Access, Caller, CallerKind,
-        integration::{Integration, KnownBy},
-        tokens,
-    },
+    access::{Access, Caller, CallerKind, integration::KnownBy, tokens},
     http::{Refused, whole},
     problems::{IDENTITY_UNAVAILABLE, SIGNATURE_INVALID, SIGNATURE_REQUIRED},
 };
@@ -36,20 +32,21 @@ pub async fn intact(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let caller = req.extensions().get::<Caller>().filter(|caller| client(caller).is_some()).cloned();
-    if let (Some(caller), Some(access)) = (caller, req.app_data::<Data<Access>>().cloned()) {
+    let known = |caller: &Caller| client(caller).map(|client_id| (caller.clone(), client_id.to_owned()));
+    let known = req.extensions().get::<Caller>().and_then(known);
+    if let (Some((caller, client_id)), Some(access)) = (known, req.app_data::<Data<Access>>().cloned()) {
         let (http, payload) = req.parts_mut();
         let body = whole(http, payload).await.map_err(Refused)?;
-        check(&access, &caller, &received(http.headers(), &body)).await.map_err(Refused)?;
+        check(&access, &caller, &client_id, &received(http.headers(), &body)).await.map_err(Refused)?;
         req.set_payload(body.into());
     }
     next.call(req).await
 }
 
-/// The caller, if it came with a voucher.
-fn client(caller: &Caller) -> Option<&Integration> {
+/// What PDND calls the caller, if it came with a voucher.
+fn client(caller: &Caller) -> Option<&str> {
     match &caller.kind {
-        CallerKind::Integration(system) => Some(&**system).filter(|system| system.known_by == KnownBy::Voucher),
+        CallerKind::Integration(system) if system.known_by == KnownBy::Voucher => Some(&system.handle),
         _ => None,
     }
 }
@@ -59,10 +56,9 @@ fn received<'a>(headers: &'a HeaderMap, body: &'a [u8]) -> Received<'a> {
     Received { headers: headers.collect(), body }
 }
 
-async fn check(access: &Access, caller: &Caller, received: &Received<'_>) -> Result<(), Problem> {
-    let Some(client) = client(caller) else { return Ok(()) };
+async fn check(access: &Access, caller: &Caller, client_id: &str, received: &Received<'_>) -> Result<(), Problem> {
     let refused = |refusal: SignatureRefusal| {
-        tracing::info!(client_id = client.handle, reason = refusal.reason(), "a signature was refused");
+        tracing::info!(client_id, reason = refusal.reason(), "a signature was refused");
         if refusal.is_temporary() {
             return Problem::new(&IDENTITY_UNAVAILABLE).detail(refusal.to_string()).retry_after(10);
         }
@@ -74,13 +70,13 @@ async fn check(access: &Access, caller: &Caller, received: &Received<'_>) -> Res
         }
         return Ok(());
     };
-    let once = accepted(access, caller, &client.handle, (text, received)).await.map_err(refused)?;
-    let (jti, client_id) = (once.jti.clone(), client.handle.clone());
-    let is_first = access.db.write(caller, move |tx| store::spend(tx, &client_id, &once)).await?;
+    let once = accepted(access, caller, client_id, (text, received)).await.map_err(refused)?;
+    let (jti, client) = (once.jti.clone(), client_id.to_owned());
+    let is_first = access.db.write(caller, move |tx| store::spend(tx, &client, &once)).await?;
     if !is_first {
         return Err(refused(SignatureRefusal::Reused));
     }
-    tracing::info!(client_id = client.handle, jti, "a signature was accepted");
+    tracing::info!(client_id, jti, "a signature was accepted");
     Ok(())
 }
 

@@ -20,10 +20,15 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::{KeyLocation, Provider, TokenRefusal};
 use crate::ports::{KeySource, KeySourceError};
 
-const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
-const USABLE_FOR: SignedDuration = SignedDuration::from_hours(24);
-const PAUSE: SignedDuration = SignedDuration::from_secs(60);
-const PAUSE_WITHOUT_KEYS: SignedDuration = SignedDuration::from_secs(5);
+pub(in crate::access) const FRESH_FOR: SignedDuration = SignedDuration::from_mins(15);
+pub(in crate::access) const USABLE_FOR: SignedDuration = SignedDuration::from_hours(24);
+pub(in crate::access) const PAUSE: SignedDuration = SignedDuration::from_secs(60);
+pub(in crate::access) const PAUSE_WITHOUT_KEYS: SignedDuration = SignedDuration::from_secs(5);
+
+/// Whether that was less than so long ago. What is in the future (the clock was set back) was long ago.
+pub(in crate::access) fn is_within(since: Timestamp, span: SignedDuration, now: Timestamp) -> bool {
+    (SignedDuration::ZERO..span).contains(&now.duration_since(since))
+}
 
 /// Why the text of a key set is unusable.
 #[derive(Debug, thiserror::Error)]
@@ -176,18 +181,11 @@ struct Held {
     fetched_at: Timestamp,
 }
 
-impl Held {
-    /// A copy from the future (the clock was set back) counts as old.
-    fn is_younger_than(&self, age: SignedDuration, now: Timestamp) -> bool {
-        (SignedDuration::ZERO..age).contains(&now.duration_since(self.fetched_at))
-    }
-}
-
 impl FetchedKeys {
     async fn find(self: &Arc<Self>, kid: Option<&str>, algorithm: Algorithm) -> Result<DecodingKey, TokenRefusal> {
         let now = self.clock.now();
         let found = self.find_held(kid, algorithm, now);
-        let is_fresh = self.held().is_some_and(|held| held.is_younger_than(FRESH_FOR, now));
+        let is_fresh = self.held().is_some_and(|held| is_within(held.fetched_at, FRESH_FOR, now));
         let attempt = match found {
             Err(TokenRefusal::UnknownKey | TokenRefusal::KeysUnavailable) => {
                 Some(Arc::clone(&self.last_attempt).lock_owned().await)
@@ -203,7 +201,7 @@ impl FetchedKeys {
 
     fn find_held(&self, kid: Option<&str>, algorithm: Algorithm, now: Timestamp) -> Result<DecodingKey, TokenRefusal> {
         match self.held() {
-            Some(held) if held.is_younger_than(USABLE_FOR, now) => held.keys.find(kid, algorithm),
+            Some(held) if is_within(held.fetched_at, USABLE_FOR, now) => held.keys.find(kid, algorithm),
             _ => Err(TokenRefusal::KeysUnavailable),
         }
     }
@@ -216,7 +214,7 @@ impl FetchedKeys {
     async fn fetch_if_due(self: &Arc<Self>, mut last_attempt: OwnedMutexGuard<Option<Timestamp>>) {
         let now = self.clock.now();
         let pause = if self.held().is_some() { PAUSE } else { PAUSE_WITHOUT_KEYS };
-        if last_attempt.is_some_and(|last| (SignedDuration::ZERO..pause).contains(&now.duration_since(last))) {
+        if last_attempt.is_some_and(|last| is_within(last, pause, now)) {
             return;
         }
         // A task of its own: a caller that hangs up must neither waste the attempt nor make it uncounted.
