@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use jiff::Timestamp;
 use kernel::PageRequest;
-use serde_json::json;
+use serde_json::{Value, json};
 use storage::{
     MultiBackend, Tx, both,
     types::{At, Key},
@@ -36,15 +36,13 @@ pub fn record(tx: &mut Tx<'_>, looked: Looked<'_>) -> storage::Result<()> {
             e::reference.eq(reference),
         ))
         .execute(tx.conn())?;
-    let after = json!([action, person_key, record.map(|(_, id)| id), reference]);
-    let change = Change {
-        action: action.as_str(),
-        subject_kind: "data_access_entry",
-        subject: id,
-        before: None,
-        after: Some(&after),
-    };
-    audit::record(tx, change)
+    prove(tx, action, id, &json!([action, person_key, record.map(|(_, id)| id), reference]))
+}
+
+/// The entry in the audit with a digest of what was written down.
+fn prove(tx: &mut Tx<'_>, action: AccessAction, subject: AccessEntryId, written: &Value) -> storage::Result<()> {
+    let (action, subject_kind, after) = (action.as_str(), "data_access_entry", Some(written));
+    audit::record(tx, Change { action, subject_kind, subject, before: None, after })
 }
 
 /// Writes down which records somebody is shown: an entry for each, of all at once, and one entry in the audit that
@@ -75,15 +73,7 @@ pub fn record_looks(tx: &mut Tx<'_>, looks: &[Look]) -> storage::Result<()> {
         both!(tx, conn => diesel::insert_into(e::table).values(&rows).execute(conn))?;
     }
     let entries: Vec<_> = looks.iter().map(|(id, look)| json!([id, look.person_key, look.kind, look.id])).collect();
-    let after = json!([action, entries]);
-    let change = Change {
-        action: action.as_str(),
-        subject_kind: "data_access_entry",
-        subject: *first,
-        before: None,
-        after: Some(&after),
-    };
-    audit::record(tx, change)
+    prove(tx, action, *first, &json!([action, entries]))
 }
 
 /// Which entries are looked for.
