@@ -95,23 +95,16 @@ async fn an_export_holds_what_was_written_to_them(posted: Option<Posted>) {
 }
 
 async fn what_waits_goes_to_whom_it_is_for_now(posted: Option<Posted>) {
-    let Some(Posted { server, post }) = posted else { return };
-    let (world, desk) = crate::messages::desk_of(&server).await;
-    let admin = server.client("admin");
-    post.refuse(json!({ "later": 1 }));
-    let booked = admin.post("/appointments", order(&desk, 9, ZENOBIA, HERS, "+39 050 7654321")).fresh_key();
-    let booked = booked.await.expect(201);
-    let waiting = refused_once(&admin, &booked).await;
-    let change = json!({ "applicant": { "tax_code": NAMESAKE, "email": OTHERS } });
-    admin.patch(&path(&booked, ""), change).if_match("*").await.expect(200);
-    hurry(&world, &waiting).await;
-    post.wait(OTHERS, 1).await;
-    wait_for(&admin, &booked, "appointment.confirmation", "sent").await;
-    assert_eq!(recipients(&exported(&admin, NAMESAKE).await), [OTHERS]);
-    assert!(recipients(&exported(&admin, ZENOBIA).await).is_empty());
+    goes_to_whom_it_is_for_now(posted, MessageState::Planned).await;
 }
 
+/// A gateway has taken it, and asks whom it is for only when it has time.
 async fn what_is_being_sent_is_theirs_to_whom_it_goes(posted: Option<Posted>) {
+    goes_to_whom_it_is_for_now(posted, MessageState::Sending).await;
+}
+
+/// A confirmation that the mail server has put off is in this state when its appointment becomes another's.
+async fn goes_to_whom_it_is_for_now(posted: Option<Posted>, state: MessageState) {
     let Some(Posted { server, post }) = posted else { return };
     let (world, desk) = crate::messages::desk_of(&server).await;
     let admin = server.client("admin");
@@ -119,11 +112,10 @@ async fn what_is_being_sent_is_theirs_to_whom_it_goes(posted: Option<Posted>) {
     let booked = admin.post("/appointments", order(&desk, 9, ZENOBIA, HERS, "+39 050 7654321")).fresh_key();
     let booked = booked.await.expect(201);
     let waiting = refused_once(&admin, &booked).await;
-    // A gateway takes it, and asks whom it is for only when it has time.
     let id: platform::messages::MessageId = waiting["id"].as_str().unwrap().parse().unwrap();
     let taken = world.write(move |tx| {
         let row = m::table.filter(m::tenant_id.eq(Key(tx.tenant()))).filter(m::id.eq(Key(id)));
-        Ok(diesel::update(row).set(m::state.eq(MessageState::Sending)).execute(tx.conn())?)
+        Ok(diesel::update(row).set(m::state.eq(state)).execute(tx.conn())?)
     });
     assert_eq!(taken.await, 1);
     let change = json!({ "applicant": { "tax_code": NAMESAKE, "email": OTHERS } });
