@@ -157,6 +157,12 @@ impl Call {
         self
     }
 
+    /// Makes these bytes the body.
+    pub fn raw(mut self, body: impl Into<reqwest::Body>) -> Self {
+        self.request = self.request.body(body);
+        self
+    }
+
     /// Sends this `Idempotency-Key`.
     pub fn key(self, key: impl AsRef<str>) -> Self {
         self.header("Idempotency-Key", key)

@@ -1,12 +1,15 @@
-//! Adapters behind the ports that `platform` declares: everything that calls another system over the network.
+//! Adapters behind the ports that `platform` and the shared services declare: everything that calls another system over the network.
 //! A call is made with a time limit and a size limit, and never inside a database transaction.
 //!
 //! * [`HttpKeySource`]: public keys of identity providers
 //! * [`SmtpMailer`]: e-mail; [`AppIo`]: messages of App IO
 //! * [`TraceSender`]: traces to an OpenTelemetry collector
 //! * [`HttpWebhookSender`]: events to webhooks
+//! * [`ObjectDepot`]: the bytes of documents, in a folder or in S3; [`Clamd`]: what scans them
 
 pub mod app_io;
+pub mod clamd;
+pub mod depot;
 pub mod jwks;
 mod outgoing;
 pub mod smtp;
@@ -14,6 +17,8 @@ mod traces;
 mod webhooks;
 
 pub use app_io::AppIo;
+pub use clamd::Clamd;
+pub use depot::ObjectDepot;
 pub use jwks::HttpKeySource;
 pub use smtp::SmtpMailer;
 pub use traces::TraceSender;

@@ -11,12 +11,14 @@ use actix_web::{
     web::{self, Data},
 };
 use booking::{BookingSettings, calendars::Availabilities};
+use documents::Documents;
 use platform::{
     access::{Access, identify, pdnd::intact},
     events::{EventTypes, Live, stream::Habits},
     http::MaxBody,
     idempotency::InFlight,
     messages::Composers,
+    ports::KeptFiles,
     privacy::Holdings,
     webhooks::routes::MostWebhooks,
 };
@@ -51,6 +53,7 @@ pub(crate) struct Shared {
     pub(crate) max_body: usize,
     pub(crate) in_flight: InFlight,
     pub(crate) holdings: Holdings,
+    pub(crate) documents: Documents,
     pub(crate) contract: SharedContract,
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: Readers,
@@ -72,6 +75,7 @@ pub(crate) fn build(
         InitError = (),
     > + use<>,
 > {
+    let files: Arc<dyn KeptFiles> = Arc::new(shared.documents.clone());
     let (app, _) = App::new()
         .into_utoipa_app()
         .app_data(Data::new(shared.db.clone()))
@@ -81,6 +85,8 @@ pub(crate) fn build(
         .app_data(Data::new(shared.composers.clone()))
         .app_data(Data::new(shared.in_flight.clone()))
         .app_data(Data::new(shared.holdings.clone()))
+        .app_data(Data::new(shared.documents.clone()))
+        .app_data(Data::from(files))
         .app_data(Data::new(MaxBody(shared.max_body)))
         .app_data(Data::from(shared.contract.clone()))
         .app_data(Data::from(Arc::clone(&shared.limits)))

@@ -1,5 +1,6 @@
 //! Every setting, with its default; docs/configuration.md says the same in a table.
 
+mod documents;
 mod events;
 mod identity;
 mod limits;
@@ -16,6 +17,7 @@ use platform::access::{DeploymentSecret, secret::SecretError, sessions};
 use serde::{Deserialize, Serialize};
 use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
+pub use self::documents::DocumentsConfig;
 pub use events::EventsConfig;
 pub use identity::{IdentityConfig, ProviderConfig};
 pub use limits::{ForwardedHeader, LimitsConfig, Network};
@@ -42,6 +44,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// Appointments.
     pub booking: BookingConfig,
+    /// Files that people send in.
+    pub documents: DocumentsConfig,
     /// Events, and how they leave.
     pub events: EventsConfig,
     /// How people are written to.
@@ -217,6 +221,14 @@ pub enum ConfigError {
         /// Why.
         reason: String,
     },
+    /// Where files lie.
+    #[error("documents.{setting}: {reason}")]
+    Documents {
+        /// Which setting.
+        setting: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A provider without keys, or with two places for them.
     #[error("identity.providers `{0}`: give jwks_url or jwks_file, and one of them only")]
     Keys(String),
@@ -304,6 +316,11 @@ impl Config {
             ("database.write_connections", u64::from(self.database.write_connections)),
             ("database.busy_timeout_ms", self.database.busy_timeout_ms),
             ("booking.hold_minutes", u64::from(self.booking.hold_minutes)),
+            ("documents.max_bytes", self.documents.max_bytes),
+            ("documents.max_uploads", u64::from(self.documents.max_uploads)),
+            ("documents.orphan_hours", u64::from(self.documents.orphan_hours)),
+            ("documents.scanner_timeout_seconds", u64::from(self.documents.scanner_timeout_seconds)),
+            ("documents.sweep_seconds", u64::from(self.documents.sweep_seconds)),
             ("events.keep_days", u64::from(self.events.keep_days)),
             ("events.stream_heartbeat_seconds", self.events.stream_heartbeat_seconds),
             ("events.stream_seconds", self.events.stream_seconds),

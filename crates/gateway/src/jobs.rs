@@ -2,11 +2,13 @@
 //! retention, and tidying, on whose having run nothing depends.
 
 mod delivering;
+mod documents;
 pub(crate) mod messages;
 mod publishing;
 
 use std::{sync::Arc, time::Duration};
 
+use ::documents::Documents;
 use connectors::HttpWebhookSender;
 use jiff::SignedDuration;
 use kernel::Id;
@@ -43,6 +45,8 @@ pub(crate) struct Work {
     deliverer: Deliverer,
     live: Live,
     keep_days: u32,
+    documents: Documents,
+    sweep_every: Duration,
 }
 
 /// What is being done; ends when it is dropped. What is half done is taken up by the next who works on the database.
@@ -63,6 +67,7 @@ impl Work {
         db: &Db,
         secret: &Arc<DeploymentSecret>,
         live: &Live,
+        documents: &Documents,
     ) -> Result<Self, StartError> {
         let events = &config.events;
         let time_out = Duration::from_secs(events.webhook_timeout_seconds);
@@ -81,14 +86,18 @@ impl Work {
         let deliveries = Bell::default();
         let publisher = Publisher { db: db.clone(), live: live.clone(), deliveries: deliveries.clone() };
         let deliverer = Deliverer::new(courier, deliveries);
-        Ok(Self { db: db.clone(), publisher, deliverer, live: live.clone(), keep_days: events.keep_days })
+        let (keep_days, documents) = (events.keep_days, documents.clone());
+        let sweep_every = Duration::from_secs(u64::from(config.documents.sweep_seconds));
+        Ok(Self { db: db.clone(), publisher, deliverer, live: live.clone(), keep_days, documents, sweep_every })
     }
 
     /// Begins. Streams are ended when the server is told to stop, which would wait for them.
     pub(crate) fn begin(self, limits: Arc<Limits>, exporter: PrometheusHandle) -> Working {
-        let Self { db, publisher, deliverer, live, keep_days } = self;
+        let Self { db, publisher, deliverer, live, keep_days, documents, sweep_every } = self;
         Working(vec![
             tokio::spawn(retain(db.clone())),
+            tokio::spawn(documents::scan(db.clone(), documents.clone())),
+            tokio::spawn(documents::sweep(db.clone(), documents, sweep_every)),
             tokio::spawn(tidy(db, limits, keep_days)),
             tokio::spawn(measure(exporter)),
             tokio::spawn(publisher.clone().run()),

@@ -160,7 +160,8 @@ pub async fn serve(
     let client_keys = config.identity.client_keys(Arc::clone(db.clock()))?;
     let secret = Arc::new(secret);
     let live = Live::new(config.events.max_streams);
-    let working = jobs::Work::new(config, &db, &secret, &live)?;
+    let documents = config.documents.open(db.target(), holdings::subjects())?;
+    let working = jobs::Work::new(config, &db, &secret, &live, &documents)?;
     let limits = Arc::new(Limits::new(config));
     let exporter = metrics::start();
     let composers = Composers::new(vec![Box::new(AppointmentComposer)]);
@@ -194,6 +195,7 @@ pub async fn serve(
         streams: config.events.habits(),
         most_webhooks: MostWebhooks(i64::from(config.events.max_webhooks)),
         holdings: holdings::all(),
+        documents,
         contract: Arc::new(Contract::new()?),
         db: db.clone(),
     };

@@ -47,6 +47,20 @@ pub enum KeySourceError {
     },
 }
 
+/// Where the content of files lies that are held about people, for the archives that are made of it.
+pub trait KeptFiles: fmt::Debug + Send + Sync {
+    /// The whole content of a file, of this length.
+    ///
+    /// # Errors
+    /// [`FilesUnavailable`] when it cannot be had now.
+    fn read<'a>(&'a self, key: &'a str, length: u64) -> BoxFuture<'a, Result<Vec<u8>, FilesUnavailable>>;
+}
+
+/// The content of a file cannot be had. The text is for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a file that is held cannot be had: {0}")]
+pub struct FilesUnavailable(pub String);
+
 /// Who posts events to webhooks.
 pub trait WebhookSender: fmt::Debug + Send + Sync {
     /// Posts a message, once, and reads the status that is answered.

@@ -81,6 +81,10 @@ kernel::problems! {
         it: "Operazione non possibile in questo stato", en: "Not possible in this state", de: "In diesem Zustand nicht möglich",
         about: "The resource is in a state that does not allow this; `current_state` says which, `allowed` what can be done instead.",
     }
+    FILES_UNAVAILABLE = 503 "files-unavailable" {
+        it: "File momentaneamente non disponibili", en: "Files are not available at the moment", de: "Dateien derzeit nicht verfügbar",
+        about: "Files that belong into the archive lie in a store that cannot be reached now. Nothing was given out; try again later. What stands in the document alone can be had without the archive.",
+    }
     IN_USE = 409 "in-use" {
         it: "In uso", en: "In use", de: "In Verwendung",
         about: "Something else needs it: appointments booked or held, calendars of an office, offices at a place, people or keys of an office. Nothing was deleted; end or move those first.",

@@ -65,6 +65,7 @@ migrations![
     "2026-11-28_platform_sessions",
     "2026-11-29_booking_special_category",
     "2026-11-29_platform_pdnd",
+    "2026-11-29_documents_files",
 ];
 
 /// Why the schema could not be brought up to date.

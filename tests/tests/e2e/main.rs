@@ -18,6 +18,7 @@ mod contract;
 mod counter;
 mod crash;
 mod crowd;
+mod documents;
 mod events;
 mod freshness;
 mod habits;

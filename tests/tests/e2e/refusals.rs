@@ -70,6 +70,8 @@ fn every_refusal_of_the_tables_is_provoked() {
         places::KINDS,
         places::BUSY,
         limits::KINDS,
+        crate::documents::KINDS,
+        crate::documents::UNAVAILABLE,
         crate::events::FEED_KINDS,
         crate::events::STREAM_KINDS,
         crate::events::WEBHOOK_KINDS,

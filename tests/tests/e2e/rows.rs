@@ -60,6 +60,8 @@ const TABLES: &[(&str, bool)] = &[
     ("legal_holds", false),
     ("data_access_entries", false),
     ("pdnd_clients", true),
+    ("documents", true),
+    ("document_discards", false),
 ];
 
 #[derive(QueryableByName)]

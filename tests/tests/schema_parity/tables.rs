@@ -25,6 +25,7 @@ fn select_all(conn: &mut storage::Conn) -> Vec<(&'static str, QueryResult<usize>
             webhook_deliveries webhook_attempts retention_rules legal_holds retention_runs retention_turns
             data_access_entries messages message_contents message_preferences message_templates app_io_connections
             password_accounts recovery_codes staff_sessions spent_refreshes pdnd_clients pdnd_signatures_seen,
+        documents: documents document_discards,
         booking: calendars opening_rules opening_exceptions appointment_services service_calendars calendar_days
             occupancy holds appointments appointment_applicants person_locks calendar_feeds appointment_history
             appointment_notes calendar_blocks,

@@ -10,8 +10,8 @@ use kernel::{Lang, PublicCode};
 use platform::{
     messages::{routes::with_contents, store as messages},
     privacy::{
-        Disposal, Due, Held, HeldFile, Overdue, Person, PersonalData, Place, RecordId, RecordKind, Rectification,
-        Reference, Section, access_log::Look, people::model::KnownBy, written,
+        Disposal, Due, FileContent, Held, HeldFile, Overdue, Person, PersonalData, Place, RecordId, RecordKind,
+        Rectification, Reference, Section, access_log::Look, people::model::KnownBy, written,
     },
 };
 use serde_json::{Map, Value};
@@ -69,8 +69,8 @@ impl PersonalData for Appointments {
             if bond != Bond::BookedForAnother {
                 let text = feeds::file(tx, place.tenant, Lang::It, appointment.clone())?;
                 let code = PublicCode::parse(&appointment.code).map_err(|error| DbError::Other(error.to_string()))?;
-                let (name, bytes) = (format!("{code}.ics"), text.into_bytes());
-                held.files.push(HeldFile { name, media_type: "text/calendar", bytes });
+                let (name, content) = (format!("{code}.ics"), FileContent::Made(text.into_bytes()));
+                held.files.push(HeldFile { name, media_type: "text/calendar", content });
             }
             let row = exports::told(tx, vec![appointment], Lang::It, true)?.pop();
             let row = row.map(serde_json::to_value).transpose();

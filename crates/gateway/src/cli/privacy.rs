@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kernel::TaxCode;
 use platform::{
     access::DeploymentSecret,
+    ports::KeptFiles,
     privacy::{
         Place,
         people::{
@@ -101,7 +102,10 @@ pub(super) async fn run(flags: &Flags, command: PrivacyCommand) -> Result<(), Cl
     let db = service::open_existing(&config, false).await?;
     let secret = config.secret(db.target())?;
     match command {
-        PrivacyCommand::Export { whom, out } => export(&db, secret, whom, &out).await,
+        PrivacyCommand::Export { whom, out } => {
+            let files = config.documents.open(db.target(), holdings::subjects())?;
+            export(&db, secret, &files, whom, &out).await
+        }
         PrivacyCommand::Rectify { whom, given_name, family_name, to_email, phone } => {
             let person = whom.reference()?;
             let request_reference = whom.reference.clone();
@@ -132,7 +136,13 @@ fn tax_code(text: &str) -> Result<TaxCode, CliError> {
     TaxCode::parse(&read).map_err(|_error| CliError::Refused("--tax-code is not a codice fiscale".to_owned()))
 }
 
-async fn export(db: &Db, secret: DeploymentSecret, whom: Whom, out: &Path) -> Result<(), CliError> {
+async fn export(
+    db: &Db,
+    secret: DeploymentSecret,
+    files: &dyn KeptFiles,
+    whom: Whom,
+    out: &Path,
+) -> Result<(), CliError> {
     let person = whom.reference()?;
     check(&person)?;
     let named = rules::named(&person)?;
@@ -148,7 +158,12 @@ async fn export(db: &Db, secret: DeploymentSecret, whom: Whom, out: &Path) -> Re
         })
         .await;
     bar.set_message("writing");
-    let written = outcome.and_then(|gathered| Ok((archive::written(&gathered)?, gathered)));
+    let written = match outcome {
+        Ok(mut gathered) => archive::fetch(&mut gathered, files)
+            .await
+            .and_then(|()| archive::written(&gathered).map(|bytes| (bytes, gathered))),
+        Err(problem) => Err(problem),
+    };
     bar.finish_and_clear();
     match written {
         Ok((bytes, gathered)) => {

@@ -47,7 +47,11 @@ pub(crate) async fn run(flags: &Flags, data: &Path, port: u16, address_file: Opt
     fs::write(data.join("jwks.json"), issuer.jwks())?;
     // The demo makes its own secret, also over PostgreSQL: it has one gateway.
     DeploymentSecret::read_or_make(&data.join("secret.key")).map_err(demo_error)?;
-    let config = Config::load_over(defaults(data, port), flags)?;
+    let mut config = Config::load_over(defaults(data, port), flags)?;
+    // Over PostgreSQL too there is a place for files, unless another one was named.
+    if config.documents.s3.is_none() && config.documents.folder.is_none() {
+        config.documents.folder = Some(data.join("documents"));
+    }
     logging::start_traced(&config)?;
     let target = service::target(&config)?;
     migrate::run(&target, SystemClock.now())?;
@@ -85,6 +89,7 @@ fn defaults(data: &Path, port: u16) -> Config {
     // One machine plays a whole town; `SPORTELLO_LIMITS__…` still says otherwise.
     config.limits = LimitsConfig::all(10_000_000, 1_000_000);
     config.events.max_webhooks = 100_000;
+    (config.documents.max_unattached, config.documents.max_unattached_bytes) = (100_000, 1_000_000_000_000);
     config.log = LogConfig { format: LogFormat::Text, level: "warn".to_owned() };
     let provider = |name: &str, kind, issuer: &str| ProviderConfig {
         name: name.to_owned(),

@@ -25,10 +25,11 @@ use super::limits::count_once;
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const READING: &str = "GET, HEAD";
 /// What a page may send.
-const ALLOWED: &str = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Accept-Language";
+const ALLOWED: &str = "Authorization, Content-Type, Content-Disposition, Idempotency-Key, If-Match, If-None-Match, Range, \
+                       If-Range, Accept-Language";
 /// What a page may read, beside what every page may.
 const EXPOSED: &str = "ETag, Location, Link, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, \
-                       Request-Id, Idempotency-Replayed, Content-Disposition, Deprecation, Sunset";
+                       Request-Id, Idempotency-Replayed, Content-Disposition, Content-Range, Deprecation, Sunset";
 /// For how long a browser need not ask again, in seconds: as long as it may take a change of the settings to be
 /// noticed by everybody.
 const MAX_AGE: &str = "600";

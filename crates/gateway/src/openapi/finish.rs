@@ -42,7 +42,7 @@ Every Comune has its own address, `/{comune}/v1`, and sees only what is its own.
 - `Accept-Language` chooses the language of titles: `it`, `en` or `de`.";
 
 /// The groups of operations, in reading order.
-const TAGS: [(&str, &str); 15] = [
+const TAGS: [(&str, &str); 16] = [
     ("status", "Whether the service of a Comune answers."),
     ("me", "Who the caller is, and what they may do."),
     ("sessions", "Staff who sign in with a password, where the installation has them."),
@@ -52,6 +52,7 @@ const TAGS: [(&str, &str); 15] = [
     ("events", "What happens: read in order, streamed, or sent to webhooks."),
     ("privacy", "What is held about people: told, put right, for how long it is kept, and who looked at it."),
     ("directory", "The Comune's offices and places."),
+    ("documents", "Files that people send in: kept, looked through, given back."),
     ("booking", "Appointments: what can be booked, when, and what was booked."),
     ("calendars", "When an office receives: opening rules, exceptions, free days and slots."),
     ("holds", "A slot kept for a few minutes, while its booking is written."),

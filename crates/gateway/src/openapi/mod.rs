@@ -20,6 +20,7 @@ pub use finish::{at, finish};
 pub fn routes(cfg: &mut ServiceConfig<'_>) {
     crate::status::routes(cfg);
     platform::routes(cfg);
+    documents::routes(cfg);
     booking::routes(cfg);
 }
 
@@ -40,18 +41,19 @@ pub fn parts() -> Vec<(&'static str, Value)> {
     vec![
         ("gateway", part(crate::status::routes)),
         ("platform", part(platform::routes)),
+        ("documents", part(documents::routes)),
         ("booking", part(booking::routes)),
     ]
 }
 
 /// Every kind of event there is.
 pub fn event_types() -> EventTypes {
-    let of = [platform::events::types::PLATFORM, booking::events::TYPES];
+    let of = [platform::events::types::PLATFORM, documents::events::TYPES, booking::events::TYPES];
     EventTypes(of.into_iter().flatten().copied().collect())
 }
 
 /// The refusals of every crate.
 pub fn problems() -> Vec<&'static kernel::ProblemKind> {
-    let tables = [storage::problems::ALL, platform::problems::ALL, booking::problems::ALL];
+    let tables = [storage::problems::ALL, platform::problems::ALL, documents::problems::ALL, booking::problems::ALL];
     tables.into_iter().flatten().copied().collect()
 }

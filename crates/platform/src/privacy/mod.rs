@@ -70,7 +70,31 @@ pub struct HeldFile {
     /// Its media type.
     pub media_type: &'static str,
     /// What is in it.
-    pub bytes: Vec<u8>,
+    pub content: FileContent,
+}
+
+/// What is in a file.
+#[derive(Clone, PartialEq, Eq)]
+pub enum FileContent {
+    /// These bytes.
+    Made(Vec<u8>),
+    /// What lies in the store of files: it is fetched after the transaction, from [`KeptFiles`](crate::ports::KeptFiles).
+    Kept {
+        /// Under which key.
+        key: String,
+        /// How long it is, in bytes.
+        length: u64,
+    },
+}
+
+impl FileContent {
+    /// How long it is, in bytes.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Made(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            Self::Kept { length, .. } => *length,
+        }
+    }
 }
 
 /// What one domain holds about a person.
@@ -82,7 +106,7 @@ pub struct Held {
     pub files: Vec<HeldFile>,
 }
 
-kernel::redacted_debug!(Section, HeldFile, Held);
+kernel::redacted_debug!(Section, HeldFile, FileContent, Held);
 
 /// Which records are looked for.
 #[derive(Debug, Clone)]

@@ -74,6 +74,10 @@ async fn takes_the_bodies_it_describes(server: Server) {
     let requests = Box::pin(stage::requests(&server, &contract)).await;
     let (mut tried, mut findings) = (0, Vec::new());
     for request in requests.iter().filter(|request| request.body.is_some()) {
+        // A file has no members.
+        if !contract.operation(&request.operation).media.ends_with("json") {
+            continue;
+        }
         let schema = contract.operation(&request.operation).body.expect("a body in the contract too");
         let mut cases = Vec::new();
         members(&contract, schema, "", &mut cases);

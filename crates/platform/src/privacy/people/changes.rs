@@ -10,7 +10,7 @@ use super::{
 use crate::{
     access::me::TenantReference,
     privacy::{
-        Holdings, Place,
+        FileContent, Holdings, Place,
         access_log::{self, AccessAction, Looked},
     },
     problems::INVALID_BODY,
@@ -22,7 +22,7 @@ pub struct Gathered {
     /// The document.
     pub document: PersonalDataExport,
     /// Files, by their names in the archive.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub files: Vec<(String, FileContent)>,
 }
 
 kernel::redacted_debug!(Gathered);
@@ -37,7 +37,7 @@ pub fn gather(tx: &mut Tx<'_>, holdings: &Holdings, place: Place<'_>, person: &P
     for holding in holdings.iter() {
         let held = holding.export(tx, place, person)?;
         parts.push(HoldingExport::of(holding.name(), &held));
-        files.extend(held.files.into_iter().map(|file| (format!("{}/{}", holding.name(), file.name), file.bytes)));
+        files.extend(held.files.into_iter().map(|file| (format!("{}/{}", holding.name(), file.name), file.content)));
     }
     let tenant = TenantReference { slug: place.tenant.slug.clone(), name: place.tenant.name.clone() };
     let document =

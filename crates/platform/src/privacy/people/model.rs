@@ -149,7 +149,7 @@ pub struct HoldingExport {
     /// What there is, by sort.
     #[schema(max_items = 100)]
     pub sections: Vec<SectionExport>,
-    /// Files there are; the archive has them.
+    /// Files there are; the archive has them, and names those that it has no room for.
     #[schema(max_items = 100_000)]
     pub files: Vec<FileExport>,
 }
@@ -185,7 +185,7 @@ impl HoldingExport {
         let file = |file: &super::super::HeldFile| FileExport {
             name: format!("{name}/{}", file.name),
             media_type: file.media_type.to_owned(),
-            size_bytes: i64::try_from(file.bytes.len()).unwrap_or(i64::MAX),
+            size_bytes: i64::try_from(file.content.length()).unwrap_or(i64::MAX),
         };
         let section = |section: &super::super::Section| SectionExport {
             name: section.name.to_owned(),

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     access::{Caller, policy},
     http::{Answer, Body, ProblemBody, Reply},
+    ports::KeptFiles,
     privacy::{Holdings, Place},
     problems::INVALID_BODY,
 };
@@ -47,11 +48,17 @@ async fn show_own_personal_data(caller: Caller, db: Data<Db>, holdings: Data<Hol
 #[utoipa::path(tag = "privacy", responses(
     (status = 200, description = "The archive", body = ArchiveFile, content_type = "application/zip"),
     (status = 403, description = "`forbidden`: not a citizen", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 503, description = "`files-unavailable`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/me/personal-data-archive")]
-async fn show_own_personal_data_archive(caller: Caller, db: Data<Db>, holdings: Data<Holdings>) -> Answer {
+async fn show_own_personal_data_archive(
+    caller: Caller,
+    db: Data<Db>,
+    holdings: Data<Holdings>,
+    files: Data<dyn KeptFiles>,
+) -> Answer {
     let gathered = own(&caller, &db, &holdings).await?;
-    packed(&caller, &db, gathered).await
+    packed(&caller, &db, &**files, gathered).await
 }
 
 async fn own(caller: &Caller, db: &Db, holdings: &Holdings) -> Result<Gathered, Problem> {
@@ -84,6 +91,7 @@ async fn export_personal_data(caller: Caller, body: Body<NewExport>, db: Data<Db
     (status = 200, description = "The archive", body = ArchiveFile, content_type = "application/zip"),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-body`", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 503, description = "`files-unavailable`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[post("/personal-data-archives")]
 async fn archive_personal_data(
@@ -91,10 +99,11 @@ async fn archive_personal_data(
     body: Body<NewExport>,
     db: Data<Db>,
     holdings: Data<Holdings>,
+    files: Data<dyn KeptFiles>,
 ) -> Answer {
     policy::personal_data(&caller)?;
     let gathered = of_person(&caller, body.into_inner(), &db, &holdings).await?;
-    packed(&caller, &db, gathered).await
+    packed(&caller, &db, &**files, gathered).await
 }
 
 async fn of_person(caller: &Caller, new: NewExport, db: &Db, holdings: &Holdings) -> Result<Gathered, Problem> {
@@ -104,7 +113,8 @@ async fn of_person(caller: &Caller, new: NewExport, db: &Db, holdings: &Holdings
 }
 
 /// Writes the archive, on a thread that may take its time.
-async fn packed(caller: &Caller, db: &Db, gathered: Gathered) -> Answer {
+async fn packed(caller: &Caller, db: &Db, files: &dyn KeptFiles, mut gathered: Gathered) -> Answer {
+    archive::fetch(&mut gathered, files).await?;
     let gathered = Arc::new(gathered);
     let written = actix_web::web::block(move || archive::written(&gathered)).await;
     let bytes = written.map_err(|error| {
