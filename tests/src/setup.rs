@@ -101,7 +101,10 @@ impl Setup {
             .set("database.write_connections", 4)
             .set("log.format", "text")
             // Whoever reads a stream as if it were a page gets to its end; tests of streams say how long.
-            .set("events.stream_seconds", 1);
+            .set("events.stream_seconds", 1)
+            // What is handed on or put together meanwhile would be rows that nobody has asked for.
+            .set("protocol.poll_seconds", 3600)
+            .set("protocol.daily_poll_seconds", 86_400);
         // Hundreds of callers come from one address here; the tests of the limits set their own.
         for kind in LIMITED {
             setup.set(&format!("limits.{kind}_per_minute"), 10_000_000);

@@ -6,16 +6,19 @@
 //! * [`TraceSender`]: traces to an OpenTelemetry collector
 //! * [`HttpWebhookSender`]: events to webhooks
 //! * [`ObjectDepot`]: the bytes of documents, in a folder or in S3; [`Clamd`]: what scans them
+//! * [`HttpJson`], [`DocareaSoap`]: documents to the Comune's protocol system
 
 pub mod app_io;
 pub mod clamd;
 pub mod depot;
 pub mod jwks;
 mod outgoing;
+mod protocol;
 pub mod smtp;
 mod traces;
 mod webhooks;
 
+pub use self::protocol::{DocareaSoap, HttpJson};
 pub use app_io::AppIo;
 pub use clamd::Clamd;
 pub use depot::ObjectDepot;

@@ -45,7 +45,7 @@ impl HttpWebhookSender {
     /// The HTTP client could not be set up, as without any root certificates.
     pub fn new(time_out: Duration) -> Result<Self, reqwest::Error> {
         crate::install_crypto_provider();
-        let make = |own| client(time_out).dns_resolver(Guarded { own }).build();
+        let make = |own| guarded(time_out, own).build();
         Ok(Self { public: make(false)?, own: make(true)? })
     }
 
@@ -71,8 +71,10 @@ impl WebhookSender for HttpWebhookSender {
     }
 }
 
-fn client(time_out: Duration) -> ClientBuilder {
+/// A client that connects to no address that may not be sent to; `own` lets it into private networks.
+pub(crate) fn guarded(time_out: Duration, own: bool) -> ClientBuilder {
     outgoing::client(TimeOuts { connect: CONNECT.min(time_out), total: time_out })
+        .dns_resolver(Guarded { own })
         .no_proxy()
         .pool_max_idle_per_host(1)
         .pool_idle_timeout(Duration::from_secs(30))
@@ -106,12 +108,17 @@ impl Resolve for Guarded {
     }
 }
 
+/// Whether a request failed because its name leads where nothing may be sent to.
+pub(crate) fn is_forbidden(error: &reqwest::Error) -> bool {
+    let whole: &(dyn std::error::Error + 'static) = error;
+    std::iter::successors(Some(whole), |error| error.source()).any(<dyn std::error::Error>::is::<Forbidden>)
+}
+
 fn failure(error: reqwest::Error) -> WebhookFailure {
     if error.is_timeout() {
         return WebhookFailure::TimedOut;
     }
-    let whole: &(dyn std::error::Error + 'static) = &error;
-    if std::iter::successors(Some(whole), |error| error.source()).any(<dyn std::error::Error>::is::<Forbidden>) {
+    if is_forbidden(&error) {
         return WebhookFailure::ForbiddenAddress;
     }
     // The address may hold a token of the receiver's.

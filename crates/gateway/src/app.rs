@@ -22,6 +22,7 @@ use platform::{
     privacy::Holdings,
     webhooks::routes::MostWebhooks,
 };
+use protocol::ports::Connectors;
 use storage::Db;
 use tracing_actix_web::TracingLogger;
 use utoipa_actix_web::{AppExt, scope};
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) live: Live,
     pub(crate) streams: Habits,
     pub(crate) most_webhooks: MostWebhooks,
+    pub(crate) connectors: Connectors,
 }
 
 /// Builds the application of one worker.
@@ -95,6 +97,7 @@ pub(crate) fn build(
         .app_data(Data::new(shared.live.clone()))
         .app_data(Data::new(shared.streams))
         .app_data(Data::new(shared.most_webhooks))
+        .app_data(Data::new(shared.connectors.clone()))
         .map(|app| app.configure(pages::routes))
         .service(
             scope::scope("/{comune}/v1")

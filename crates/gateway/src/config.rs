@@ -5,6 +5,7 @@ mod events;
 mod identity;
 mod limits;
 mod messages;
+mod protocol;
 mod watching;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
 pub use self::documents::DocumentsConfig;
+pub use self::protocol::ProtocolConfig;
 pub use events::EventsConfig;
 pub use identity::{IdentityConfig, ProviderConfig};
 pub use limits::{ForwardedHeader, LimitsConfig, Network};
@@ -50,6 +52,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// How people are written to.
     pub messages: MessagesConfig,
+    /// The protocol register.
+    pub protocol: ProtocolConfig,
 }
 
 /// How the server listens.

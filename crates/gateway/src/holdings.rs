@@ -6,7 +6,10 @@ use platform::privacy::Holdings;
 
 /// Every domain's, and the platform's own.
 pub(crate) fn all() -> Holdings {
-    Holdings::own().with(documents::privacy::SentIn).with(booking::privacy::Appointments)
+    Holdings::own()
+        .with(documents::privacy::SentIn)
+        .with(protocol::privacy::ProtocolEntries)
+        .with(booking::privacy::Appointments)
 }
 
 /// What documents can be attached to: each domain that attaches some says who may read them.

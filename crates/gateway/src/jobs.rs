@@ -4,11 +4,13 @@
 mod delivering;
 mod documents;
 pub(crate) mod messages;
+mod protocol;
 mod publishing;
 
 use std::{sync::Arc, time::Duration};
 
 use ::documents::Documents;
+use ::protocol::{ports::Connectors, registrations::sending::Registrar};
 use connectors::HttpWebhookSender;
 use jiff::SignedDuration;
 use kernel::Id;
@@ -47,6 +49,9 @@ pub(crate) struct Work {
     keep_days: u32,
     documents: Documents,
     sweep_every: Duration,
+    registrar: Registrar,
+    hand_on_every: Duration,
+    daily_every: Duration,
 }
 
 /// What is being done; ends when it is dropped. What is half done is taken up by the next who works on the database.
@@ -68,6 +73,7 @@ impl Work {
         secret: &Arc<DeploymentSecret>,
         live: &Live,
         documents: &Documents,
+        connectors: &Connectors,
     ) -> Result<Self, StartError> {
         let events = &config.events;
         let time_out = Duration::from_secs(events.webhook_timeout_seconds);
@@ -86,23 +92,53 @@ impl Work {
         let deliveries = Bell::default();
         let publisher = Publisher { db: db.clone(), live: live.clone(), deliveries: deliveries.clone() };
         let deliverer = Deliverer::new(courier, deliveries);
-        let (keep_days, documents) = (events.keep_days, documents.clone());
-        let sweep_every = Duration::from_secs(u64::from(config.documents.sweep_seconds));
-        Ok(Self { db: db.clone(), publisher, deliverer, live: live.clone(), keep_days, documents, sweep_every })
+        let registrar = Registrar {
+            db: db.clone(),
+            connectors: connectors.clone(),
+            secret: Arc::clone(secret),
+            waits: config.protocol.waits(),
+            lease: config.protocol.lease(),
+            worker: worker.cast(),
+        };
+        Ok(Self {
+            db: db.clone(),
+            publisher,
+            deliverer,
+            live: live.clone(),
+            keep_days: events.keep_days,
+            documents: documents.clone(),
+            sweep_every: Duration::from_secs(u64::from(config.documents.sweep_seconds)),
+            registrar,
+            hand_on_every: Duration::from_secs(u64::from(config.protocol.poll_seconds)),
+            daily_every: Duration::from_secs(u64::from(config.protocol.daily_poll_seconds)),
+        })
     }
 
     /// Begins. Streams are ended when the server is told to stop, which would wait for them.
     pub(crate) fn begin(self, limits: Arc<Limits>, exporter: PrometheusHandle) -> Working {
-        let Self { db, publisher, deliverer, live, keep_days, documents, sweep_every } = self;
+        let Self {
+            db,
+            publisher,
+            deliverer,
+            live,
+            keep_days,
+            documents,
+            sweep_every,
+            registrar,
+            hand_on_every,
+            daily_every,
+        } = self;
         Working(vec![
             tokio::spawn(retain(db.clone())),
             tokio::spawn(documents::scan(db.clone(), documents.clone())),
             tokio::spawn(documents::sweep(db.clone(), documents, sweep_every)),
-            tokio::spawn(tidy(db, limits, keep_days)),
+            tokio::spawn(tidy(db.clone(), limits, keep_days)),
             tokio::spawn(measure(exporter)),
             tokio::spawn(publisher.clone().run()),
             tokio::spawn(publisher.follow()),
             tokio::spawn(deliverer.run()),
+            tokio::spawn(protocol::hand_on(registrar, hand_on_every)),
+            tokio::spawn(protocol::make_daily(db.clone(), daily_every)),
             tokio::spawn(end_streams(live)),
         ])
     }

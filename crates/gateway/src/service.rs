@@ -161,7 +161,8 @@ pub async fn serve(
     let secret = Arc::new(secret);
     let live = Live::new(config.events.max_streams);
     let documents = config.documents.open(db.target(), holdings::subjects())?;
-    let working = jobs::Work::new(config, &db, &secret, &live, &documents)?;
+    let connectors = config.protocol.connectors().map_err(StartError::Client)?;
+    let working = jobs::Work::new(config, &db, &secret, &live, &documents, &connectors)?;
     let limits = Arc::new(Limits::new(config));
     let exporter = metrics::start();
     let composers = Composers::new(vec![Box::new(AppointmentComposer)]);
@@ -194,6 +195,7 @@ pub async fn serve(
         live: live.clone(),
         streams: config.events.habits(),
         most_webhooks: MostWebhooks(i64::from(config.events.max_webhooks)),
+        connectors,
         holdings: holdings::all(),
         documents,
         contract: Arc::new(Contract::new()?),

@@ -66,6 +66,7 @@ migrations![
     "2026-11-29_booking_special_category",
     "2026-11-29_platform_pdnd",
     "2026-11-29_documents_files",
+    "2026-11-29_protocol_register",
 ];
 
 /// Why the schema could not be brought up to date.

@@ -4,6 +4,7 @@ mod audited;
 mod bounds;
 mod document;
 mod matrix;
+mod registers;
 mod samples;
 mod stage;
 

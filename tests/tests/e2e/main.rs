@@ -31,6 +31,7 @@ mod metrics;
 mod mint;
 mod people;
 mod privacy;
+mod protocol;
 mod refusals;
 mod reports;
 mod rows;

@@ -78,6 +78,7 @@ fn every_refusal_of_the_tables_is_provoked() {
         crate::identity::ASSURANCE_KINDS,
         crate::identity::PASSWORD_KINDS,
         crate::identity::PDND_KINDS,
+        crate::protocol::KINDS,
     ];
     let provoked: BTreeSet<_> = lists.concat().into_iter().map(|kind| kind.slug).collect();
     let excused: BTreeSet<_> = ELSEWHERE.iter().map(|(slug, _)| *slug).collect();

@@ -62,6 +62,12 @@ const TABLES: &[(&str, bool)] = &[
     ("pdnd_clients", true),
     ("documents", true),
     ("document_discards", false),
+    ("protocol_registers", false),
+    ("protocol_entries", false),
+    ("protocol_parties", false),
+    ("protocol_registrations", true),
+    ("protocol_emergencies", true),
+    ("protocol_connections", true),
 ];
 
 #[derive(QueryableByName)]

@@ -6,6 +6,7 @@ mod doctor;
 mod event;
 mod key;
 mod privacy;
+mod protocol;
 mod tenant;
 mod user;
 
@@ -101,6 +102,11 @@ enum Command {
     Privacy {
         #[command(subcommand)]
         command: privacy::PrivacyCommand,
+    },
+    /// The protocol register.
+    Protocol {
+        #[command(subcommand)]
+        command: protocol::ProtocolCommand,
     },
     /// Copy the SQLite database to a file while it is in use.
     Backup {
@@ -203,6 +209,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             return event::run(&db, command).await;
         }
         Command::Privacy { command } => privacy::run(&flags, command).await?,
+        Command::Protocol { command } => {
+            let db = quietly_open(&flags, command.needs()).await?;
+            return protocol::run(&db, command).await;
+        }
         Command::Backup { to } => backup::backup(&Config::load(&flags)?, &to)?,
         Command::Restore { from } => backup::restore(&Config::load(&flags)?, &from)?,
         Command::Doctor { json } => return Ok(doctor::run(&flags, json).await),

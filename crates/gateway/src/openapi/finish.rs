@@ -57,6 +57,7 @@ const TAGS: [(&str, &str); 16] = [
     ("calendars", "When an office receives: opening rules, exceptions, free days and slots."),
     ("holds", "A slot kept for a few minutes, while its booking is written."),
     ("appointments", "Booked visits and their life."),
+    ("protocol", "The protocol register: what came in and goes out, numbered without a gap, and handed on."),
     ("messages", "What people are told by e-mail and over App IO: the record, their wishes, the words."),
     (PLATFORM, "What whoever runs the deployment does: Comuni, providers and keys."),
 ];

@@ -21,6 +21,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     crate::status::routes(cfg);
     platform::routes(cfg);
     documents::routes(cfg);
+    protocol::routes(cfg);
     booking::routes(cfg);
 }
 
@@ -42,18 +43,25 @@ pub fn parts() -> Vec<(&'static str, Value)> {
         ("gateway", part(crate::status::routes)),
         ("platform", part(platform::routes)),
         ("documents", part(documents::routes)),
+        ("protocol", part(protocol::routes)),
         ("booking", part(booking::routes)),
     ]
 }
 
 /// Every kind of event there is.
 pub fn event_types() -> EventTypes {
-    let of = [platform::events::types::PLATFORM, documents::events::TYPES, booking::events::TYPES];
+    let of = [platform::events::types::PLATFORM, documents::events::TYPES, protocol::events::TYPES, booking::events::TYPES];
     EventTypes(of.into_iter().flatten().copied().collect())
 }
 
 /// The refusals of every crate.
 pub fn problems() -> Vec<&'static kernel::ProblemKind> {
-    let tables = [storage::problems::ALL, platform::problems::ALL, documents::problems::ALL, booking::problems::ALL];
+    let tables = [
+        storage::problems::ALL,
+        platform::problems::ALL,
+        documents::problems::ALL,
+        protocol::problems::ALL,
+        booking::problems::ALL,
+    ];
     tables.into_iter().flatten().copied().collect()
 }

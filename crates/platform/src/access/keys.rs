@@ -48,6 +48,10 @@ storage::text_enum! {
         EventsRead = "events:read",
         /// Say where events are sent to.
         WebhooksWrite = "webhooks:write",
+        /// Read the protocol register.
+        ProtocolRead = "protocol:read",
+        /// Register documents, annul entries.
+        ProtocolWrite = "protocol:write",
     }
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     caller::{Caller, CallerKind},
-    policy::{self, Rows, Wish},
+    policy::{self, ProtocolWish, Rows, Wish},
 };
 use crate::directory::{Office, OfficeId};
 
@@ -35,6 +35,12 @@ storage::text_enum! {
         EventsRead = "events.read",
         /// Say where events are sent to.
         WebhooksWrite = "webhooks.write",
+        /// Read the protocol register.
+        ProtocolRead = "protocol.read",
+        /// Register documents.
+        ProtocolWrite = "protocol.write",
+        /// Annul what was registered.
+        ProtocolAnnul = "protocol.annul",
         /// Administer settings and staff of the Comune, read its audit.
         Administration = "administration",
     }
@@ -101,6 +107,9 @@ pub fn of(caller: &Caller) -> Vec<Permission> {
         policy::directory(caller).is_ok().then_some(Permission::everywhere(Ability::DirectoryWrite)),
         policy::events(caller).ok().and_then(|of| rows(Ability::EventsRead, of)),
         policy::webhooks(caller).is_ok().then_some(Permission::everywhere(Ability::WebhooksWrite)),
+        policy::protocol(caller, ProtocolWish::Read).ok().and_then(|of| rows(Ability::ProtocolRead, of)),
+        policy::protocol(caller, ProtocolWish::Write).ok().and_then(|of| rows(Ability::ProtocolWrite, of)),
+        policy::protocol(caller, ProtocolWish::Annul).ok().and_then(|of| rows(Ability::ProtocolAnnul, of)),
         policy::administration(caller).is_ok().then_some(Permission::everywhere(Ability::Administration)),
     ]
     .into_iter()
@@ -154,15 +163,28 @@ mod tests {
             names.map(|name| (name, reach, n)).to_vec()
         };
         let figures = |reach, n| vec![("statistics.read", reach, n)];
-        assert_eq!(told(staff(StaffRole::Operator, false)), [counter("offices", 2), happens("offices", 2)].concat());
+        let registers = |reach, n| vec![("protocol.read", reach, n), ("protocol.write", reach, n)];
+        let operator = [counter("offices", 2), happens("offices", 2), registers("offices", 2)].concat();
+        assert_eq!(told(staff(StaffRole::Operator, false)), operator);
         assert_eq!(
             told(staff(StaffRole::Operator, true)),
-            [counter("all", 0), figures("all", 0), happens("all", 0)].concat()
+            [counter("all", 0), figures("all", 0), happens("all", 0), registers("all", 0)].concat()
         );
         let decides = vec![("office.manage", "offices", 2)];
+        let annuls = vec![("protocol.annul", "offices", 2)];
         let manager = [counter("offices", 2), figures("offices", 2), decides, happens("offices", 2)].concat();
+        let manager = [manager, registers("offices", 2), annuls].concat();
         assert_eq!(told(staff(StaffRole::Manager, false)), manager);
-        let everything = ["office.manage", "directory.write", "events.read", "webhooks.write", "administration"];
+        let everything = [
+            "office.manage",
+            "directory.write",
+            "events.read",
+            "webhooks.write",
+            "protocol.read",
+            "protocol.write",
+            "protocol.annul",
+            "administration",
+        ];
         let everything = everything.map(|name| (name, "all", 0)).to_vec();
         assert_eq!(told(staff(StaffRole::Admin, false)), [counter("all", 0), figures("all", 0), everything].concat());
     }

@@ -280,7 +280,62 @@ pub fn webhooks(caller: &Caller) -> Result<(), Problem> {
     }
 }
 
-fn forbidden(detail: &str) -> Problem {
+/// What somebody wants with the protocol register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProtocolWish {
+    /// Read entries, and how they are handed on.
+    Read,
+    /// Register documents, and mend what could not be handed on.
+    Write,
+    /// Annul entries.
+    Annul,
+    /// Read what is put together of all offices: daily registers, and whether the registers are whole.
+    ReadAll,
+    /// Open and close emergency registers.
+    Decide,
+}
+
+/// Which entries of the protocol register a caller may do this with: staff with those of their offices, managers annul
+/// them, and what is of all offices is for admins and the managers of the URP.
+///
+/// # Errors
+/// `unauthenticated` for callers who did not say who they are, `forbidden` for others than staff and systems with the
+/// scope, and for staff who may not.
+pub fn protocol(caller: &Caller, wish: ProtocolWish) -> Result<Rows, Problem> {
+    match &caller.kind {
+        CallerKind::Anonymous => Err(Problem::new(&UNAUTHENTICATED)),
+        CallerKind::Staff(member) if member.role == StaffRole::Admin => Ok(Rows::All),
+        CallerKind::Staff(member) => {
+            let decides = member.role == StaffRole::Manager;
+            let may = match wish {
+                ProtocolWish::Read | ProtocolWish::Write => true,
+                ProtocolWish::Annul => decides,
+                ProtocolWish::ReadAll | ProtocolWish::Decide => decides && member.central,
+            };
+            match may {
+                true if member.central => Ok(Rows::All),
+                true => Ok(Rows::OfOffices(member.offices.clone())),
+                false => Err(forbidden("this is for managers")),
+            }
+        }
+        CallerKind::Integration(system) => {
+            let scope = match wish {
+                ProtocolWish::Read | ProtocolWish::ReadAll => KeyScope::ProtocolRead,
+                ProtocolWish::Write | ProtocolWish::Annul | ProtocolWish::Decide => KeyScope::ProtocolWrite,
+            };
+            if system.has_scope(scope) {
+                return Ok(Rows::All);
+            }
+            Err(forbidden(&format!("the caller lacks the scope {}", scope.as_str())))
+        }
+        CallerKind::Citizen(_) | CallerKind::Device(_) | CallerKind::Platform(_) => {
+            Err(forbidden("the protocol register is for staff and other systems"))
+        }
+    }
+}
+
+/// The refusal for somebody who is known, and may not.
+pub fn forbidden(detail: &str) -> Problem {
     Problem::new(&crate::problems::FORBIDDEN).detail(detail)
 }
 

@@ -26,6 +26,7 @@ use tests::{Answer, Client, Server, client::Call};
 use super::{
     NOBODY,
     document::Contract,
+    registers,
     samples::{CALLERS, STRANGERS, Samples, Variant},
 };
 use crate::{
@@ -47,6 +48,9 @@ pub(super) struct Stage {
     callers: Arc<BTreeMap<String, Client>>,
     /// Messages that were parked: no operation makes one.
     parked: Arc<Vec<String>>,
+    /// Registrations of the office that somebody has to look at, and daily registers of the Comune.
+    registrations: Arc<Vec<String>>,
+    daily_registers: Arc<Vec<String>>,
     /// Seen from the other office: `here` and `elsewhere`, `owner` and `other` change places.
     mirrored: bool,
 }
@@ -87,10 +91,26 @@ impl Stage {
         let all = Arc::new(all);
         let own = Arc::new(parked(&here.world).await);
         let foreign = Arc::new(parked(&there.world).await);
+        let [to_review, elsewhere_too, foreign_too] = [
+            registers::to_be_reviewed(&here).await,
+            registers::to_be_reviewed(&elsewhere).await,
+            registers::to_be_reviewed(&there).await,
+        ]
+        .map(Arc::new);
+        let days = Arc::new(registers::of_days(&here.world).await);
+        let foreign_days = Arc::new(registers::of_days(&there.world).await);
+        let stage = |desk, callers, parked, registrations, daily_registers, mirrored| Self {
+            desk,
+            callers,
+            parked,
+            registrations,
+            daily_registers,
+            mirrored,
+        };
         [
-            Self { desk: here, callers: Arc::clone(&all), parked: Arc::clone(&own), mirrored: false },
-            Self { desk: elsewhere, callers: all, parked: own, mirrored: true },
-            Self { desk: there, callers: Arc::new(foreigners), parked: foreign, mirrored: false },
+            stage(here, Arc::clone(&all), Arc::clone(&own), to_review, Arc::clone(&days), false),
+            stage(elsewhere, all, own, elsewhere_too, days, true),
+            stage(there, Arc::new(foreigners), foreign, foreign_too, foreign_days, false),
         ]
     }
 
@@ -196,6 +216,7 @@ impl Stage {
         static QUIET: AtomicU32 = AtomicU32::new(0);
         static UNIQUE: AtomicU32 = AtomicU32::new(1);
         static MESSAGES: AtomicU32 = AtomicU32::new(0);
+        static REGISTRATIONS: AtomicU32 = AtomicU32::new(0);
         let next = |counter: &AtomicU32| counter.fetch_add(1, Ordering::Relaxed);
         let desk = &self.desk;
         match name {
@@ -206,6 +227,11 @@ impl Stage {
             "unique" => next(&UNIQUE).into(),
             "uuid" => format!("00000000-0000-4000-8000-{:012x}", next(&UNIQUE)).into(),
             "message" => self.parked[usize::try_from(next(&MESSAGES)).unwrap() % self.parked.len()].clone().into(),
+            "registration" => {
+                let of = &self.registrations;
+                of[usize::try_from(next(&REGISTRATIONS)).unwrap() % of.len()].clone().into()
+            }
+            "daily_register" => self.daily_registers[0].clone().into(),
             "time" => {
                 let n = next(&TIMES);
                 let (day, quarter) = (n / TIMES_A_DAY % BUSY_DAYS, n % TIMES_A_DAY);
