@@ -26,7 +26,7 @@ mod setup;
 
 pub use client::{Answer, Client};
 pub use counterparts::Counterpart;
-pub use server::{Credentials, Server, seal};
+pub use server::{Credentials, Server, seal, secret};
 pub use setup::{Backend, Setup};
 
 /// Runs test bodies on both databases: `both_databases!(status, booking);` makes, for each

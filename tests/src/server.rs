@@ -33,9 +33,14 @@ const SECRET: &str = "secret.key";
 /// What it is: the same for all, since several servers may share a database.
 const SECRET_TEXT: &str = "not a secret, it is in the tests";
 
+/// The secret of the servers under test.
+pub fn secret() -> DeploymentSecret {
+    DeploymentSecret::new(SECRET_TEXT.as_bytes()).expect("long enough")
+}
+
 /// What the servers under test seal with.
 pub fn seal() -> Seal {
-    DeploymentSecret::new(SECRET_TEXT.as_bytes()).expect("long enough").seal()
+    secret().seal()
 }
 
 /// What the server prints and logs, in its data folder.

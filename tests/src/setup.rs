@@ -100,6 +100,7 @@ impl Setup {
             .set("database.read_connections", 4)
             .set("database.write_connections", 4)
             .set("log.format", "text")
+            .set("payments.poll_seconds", 1)
             // Whoever reads a stream as if it were a page gets to its end; tests of streams say how long.
             .set("events.stream_seconds", 1)
             // What is handed on or put together meanwhile would be rows that nobody has asked for.

@@ -3,6 +3,7 @@
 //!
 //! * [`HttpKeySource`]: public keys of identity providers
 //! * [`SmtpMailer`]: e-mail; [`AppIo`]: messages of App IO
+//! * [`PagoPa`]: payments over pagoPA
 //! * [`TraceSender`]: traces to an OpenTelemetry collector
 //! * [`HttpWebhookSender`]: events to webhooks
 //! * [`ObjectDepot`]: the bytes of documents, in a folder or in S3; [`Clamd`]: what scans them
@@ -14,6 +15,7 @@ pub mod depot;
 pub mod jwks;
 mod outgoing;
 mod protocol;
+pub mod pagopa;
 pub mod smtp;
 mod traces;
 mod webhooks;
@@ -23,6 +25,7 @@ pub use app_io::AppIo;
 pub use clamd::Clamd;
 pub use depot::ObjectDepot;
 pub use jwks::HttpKeySource;
+pub use pagopa::PagoPa;
 pub use smtp::SmtpMailer;
 pub use traces::TraceSender;
 pub use webhooks::HttpWebhookSender;

@@ -12,6 +12,7 @@ use actix_web::{
 };
 use booking::{BookingSettings, calendars::Availabilities};
 use documents::Documents;
+use payments::{settling::Cashier, simulated::routes::Simulating};
 use platform::{
     access::{Access, identify, pdnd::intact},
     events::{EventTypes, Live, stream::Habits},
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) streams: Habits,
     pub(crate) most_webhooks: MostWebhooks,
     pub(crate) connectors: Connectors,
+    pub(crate) cashier: Cashier,
+    pub(crate) simulating: Simulating,
 }
 
 /// Builds the application of one worker.
@@ -98,6 +101,8 @@ pub(crate) fn build(
         .app_data(Data::new(shared.streams))
         .app_data(Data::new(shared.most_webhooks))
         .app_data(Data::new(shared.connectors.clone()))
+        .app_data(Data::new(shared.cashier.clone()))
+        .app_data(Data::new(shared.simulating))
         .map(|app| app.configure(pages::routes))
         .service(
             scope::scope("/{comune}/v1")

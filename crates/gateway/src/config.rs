@@ -5,6 +5,7 @@ mod events;
 mod identity;
 mod limits;
 mod messages;
+mod payments;
 mod protocol;
 mod watching;
 
@@ -20,6 +21,7 @@ use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
 pub use self::documents::DocumentsConfig;
 pub use self::protocol::ProtocolConfig;
+pub use self::payments::{PaymentsConfig, TakenBy};
 pub use events::EventsConfig;
 pub use identity::{IdentityConfig, ProviderConfig};
 pub use limits::{ForwardedHeader, LimitsConfig, Network};
@@ -54,6 +56,8 @@ pub struct Config {
     pub messages: MessagesConfig,
     /// The protocol register.
     pub protocol: ProtocolConfig,
+    /// How people pay.
+    pub payments: PaymentsConfig,
 }
 
 /// How the server listens.
@@ -228,6 +232,14 @@ pub enum ConfigError {
     /// Where files lie.
     #[error("documents.{setting}: {reason}")]
     Documents {
+        /// Which setting.
+        setting: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The provider of payments.
+    #[error("payments.{setting}: {reason}")]
+    Payments {
         /// Which setting.
         setting: &'static str,
         /// Why.

@@ -9,6 +9,7 @@ pub(crate) fn all() -> Holdings {
     Holdings::own()
         .with(documents::privacy::SentIn)
         .with(protocol::privacy::ProtocolEntries)
+        .with(payments::privacy::Payments)
         .with(booking::privacy::Appointments)
 }
 

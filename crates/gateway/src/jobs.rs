@@ -4,6 +4,7 @@
 mod delivering;
 mod documents;
 pub(crate) mod messages;
+pub(crate) mod payments;
 mod protocol;
 mod publishing;
 

@@ -175,7 +175,14 @@ pub async fn serve(
         every: Duration::from_secs(u64::from(config.messages.poll_seconds)),
         lease: SignedDuration::from_secs(i64::from(config.messages.lease_seconds)),
     };
+    let (cashier, simulating) = config.payments.cashier(&db, &secret)?;
+    let cashing = jobs::payments::Cashing {
+        cashier: cashier.clone(),
+        every: Duration::from_secs(u64::from(config.payments.poll_seconds)),
+    };
     let shared = Shared {
+        cashier,
+        simulating,
         metrics: Readers::new(config, exporter.clone()),
         limits: Arc::clone(&limits),
         access: Access {
@@ -214,7 +221,8 @@ pub async fn serve(
     let running = server.run();
     let working = working.begin(limits, exporter);
     let (stop, stopping) = tokio::sync::watch::channel(false);
-    let sending = tokio::spawn(jobs::messages::send(sender, stopping));
+    let sending = tokio::spawn(jobs::messages::send(sender, stopping.clone()));
+    let cashing = tokio::spawn(jobs::payments::cash(cashing, stopping));
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
         std::fs::write(path, format!("{address}\n"))?;
@@ -223,9 +231,10 @@ pub async fn serve(
     running.await?;
     // Messages that were handed over and not settled would be sent again.
     stop.send_replace(true);
-    let sent = tokio::time::timeout(Duration::from_secs(config.server.shutdown_timeout_seconds), sending).await;
+    let both = futures_util::future::join(sending, cashing);
+    let sent = tokio::time::timeout(Duration::from_secs(config.server.shutdown_timeout_seconds), both).await;
     if sent.is_err() {
-        tracing::warn!("messages were still being sent");
+        tracing::warn!("messages were still being sent, or payments asked about");
     }
     drop(working);
     telemetry::stop().await;

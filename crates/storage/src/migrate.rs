@@ -67,6 +67,7 @@ migrations![
     "2026-11-29_platform_pdnd",
     "2026-11-29_documents_files",
     "2026-11-29_protocol_register",
+    "2026-11-29_payments_debts",
 ];
 
 /// Why the schema could not be brought up to date.

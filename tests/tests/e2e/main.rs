@@ -29,6 +29,7 @@ mod limits;
 mod messages;
 mod metrics;
 mod mint;
+mod payments;
 mod people;
 mod privacy;
 mod protocol;

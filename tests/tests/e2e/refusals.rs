@@ -75,6 +75,7 @@ fn every_refusal_of_the_tables_is_provoked() {
         crate::events::FEED_KINDS,
         crate::events::STREAM_KINDS,
         crate::events::WEBHOOK_KINDS,
+        crate::payments::KINDS,
         crate::identity::ASSURANCE_KINDS,
         crate::identity::PASSWORD_KINDS,
         crate::identity::PDND_KINDS,

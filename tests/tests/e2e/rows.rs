@@ -68,6 +68,11 @@ const TABLES: &[(&str, bool)] = &[
     ("protocol_registrations", true),
     ("protocol_emergencies", true),
     ("protocol_connections", true),
+    ("payment_connections", true),
+    ("payment_debts", true),
+    ("payment_counters", false),
+    ("payment_refunds", false),
+    ("payment_notifications", false),
 ];
 
 #[derive(QueryableByName)]

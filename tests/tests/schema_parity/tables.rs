@@ -28,6 +28,8 @@ fn select_all(conn: &mut storage::Conn) -> Vec<(&'static str, QueryResult<usize>
         documents: documents document_discards,
         protocol: protocol_registers protocol_emergencies protocol_entries protocol_parties protocol_registrations
             protocol_daily_registers protocol_connections,
+        payments: payment_connections payment_notification_keys payment_counters payment_debts payment_lines
+            payment_debtors payment_tasks payment_refunds payment_notifications payment_simulations,
         booking: calendars opening_rules opening_exceptions appointment_services service_calendars calendar_days
             occupancy holds appointments appointment_applicants person_locks calendar_feeds appointment_history
             appointment_notes calendar_blocks,

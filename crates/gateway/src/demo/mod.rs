@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use storage::{Db, Scope, migrate};
 
 use crate::{
-    config::{Config, Flags, LimitsConfig, LogConfig, LogFormat, ProviderConfig},
+    config::{Config, Flags, LimitsConfig, LogConfig, LogFormat, ProviderConfig, TakenBy},
     logging,
     service::{self, StartError},
     terminal::say,
@@ -90,6 +90,7 @@ fn defaults(data: &Path, port: u16) -> Config {
     config.limits = LimitsConfig::all(10_000_000, 1_000_000);
     config.events.max_webhooks = 100_000;
     (config.documents.max_unattached, config.documents.max_unattached_bytes) = (100_000, 1_000_000_000_000);
+    config.payments.provider = TakenBy::Stub;
     config.log = LogConfig { format: LogFormat::Text, level: "warn".to_owned() };
     let provider = |name: &str, kind, issuer: &str| ProviderConfig {
         name: name.to_owned(),

@@ -17,6 +17,7 @@ use jiff::{
     civil::{Date, Time},
 };
 use kernel::{Localized, PageRequest, TaxCode, civil, holidays::HolidayCalendar};
+use payments::connection::{self, SUBSCRIPTION_KEY, model::Connection};
 use platform::{
     access::{
         DeploymentSecret, Pseudonym,
@@ -158,12 +159,29 @@ pub(super) async fn plant(db: &Db, secret: DeploymentSecret) -> Result<(), Start
         let offers = plant_services(tx, &comune, &diaries)?;
         plant_staff(tx, &offices)?;
         plant_bookings(tx, &offers, &holidays, &secret)?;
+        plant_payments(tx, &comune.name, &secret)?;
         // What was invented has happened to nobody: nobody is told of it.
         while outbox::publish(tx, &[])?.more {}
         Ok(())
     })
     .await?;
     Ok(())
+}
+
+/// How the demo's Comune is paid: by nobody, since its provider is played.
+fn plant_payments(tx: &mut Tx<'_>, name: &str, secret: &DeploymentSecret) -> storage::Result<()> {
+    let connection = Connection {
+        organisation_tax_code: "01199250158".to_owned(),
+        segregation_code: "02".to_owned(),
+        iban: "IT60X0542811101000000123456".to_owned(),
+        company_name: name.to_owned(),
+        concealed_key: secret.conceal(SUBSCRIPTION_KEY, b"demo-subscription-key")?,
+        return_origins: Json(vec!["http://localhost:3000".to_owned(), "http://localhost:5173".to_owned()]),
+        enabled: true,
+        version: 1,
+        updated_at: tx.now(),
+    };
+    connection::store::put(tx, &connection)
 }
 
 /// The usual ports of a front end on the machine of whoever writes one may call.

@@ -42,7 +42,7 @@ Every Comune has its own address, `/{comune}/v1`, and sees only what is its own.
 - `Accept-Language` chooses the language of titles: `it`, `en` or `de`.";
 
 /// The groups of operations, in reading order.
-const TAGS: [(&str, &str); 16] = [
+const TAGS: [(&str, &str); 18] = [
     ("status", "Whether the service of a Comune answers."),
     ("me", "Who the caller is, and what they may do."),
     ("sessions", "Staff who sign in with a password, where the installation has them."),
@@ -58,6 +58,10 @@ const TAGS: [(&str, &str); 16] = [
     ("holds", "A slot kept for a few minutes, while its booking is written."),
     ("appointments", "Booked visits and their life."),
     ("protocol", "The protocol register: what came in and goes out, numbered without a gap, and handed on."),
+    (
+        "payments",
+        "What people owe the Comune, and how it is paid: debts, notices, the pay page, refunds, the connection to pagoPA.",
+    ),
     ("messages", "What people are told by e-mail and over App IO: the record, their wishes, the words."),
     (PLATFORM, "What whoever runs the deployment does: Comuni, providers and keys."),
 ];

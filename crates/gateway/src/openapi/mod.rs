@@ -22,6 +22,7 @@ pub fn routes(cfg: &mut ServiceConfig<'_>) {
     platform::routes(cfg);
     documents::routes(cfg);
     protocol::routes(cfg);
+    payments::routes(cfg);
     booking::routes(cfg);
 }
 
@@ -44,13 +45,20 @@ pub fn parts() -> Vec<(&'static str, Value)> {
         ("platform", part(platform::routes)),
         ("documents", part(documents::routes)),
         ("protocol", part(protocol::routes)),
+        ("payments", part(payments::routes)),
         ("booking", part(booking::routes)),
     ]
 }
 
 /// Every kind of event there is.
 pub fn event_types() -> EventTypes {
-    let of = [platform::events::types::PLATFORM, documents::events::TYPES, protocol::events::TYPES, booking::events::TYPES];
+    let of = [
+        platform::events::types::PLATFORM,
+        documents::events::TYPES,
+        protocol::events::TYPES,
+        payments::events::TYPES,
+        booking::events::TYPES,
+    ];
     EventTypes(of.into_iter().flatten().copied().collect())
 }
 
@@ -61,6 +69,7 @@ pub fn problems() -> Vec<&'static kernel::ProblemKind> {
         platform::problems::ALL,
         documents::problems::ALL,
         protocol::problems::ALL,
+        payments::problems::ALL,
         booking::problems::ALL,
     ];
     tables.into_iter().flatten().copied().collect()

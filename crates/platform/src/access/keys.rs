@@ -52,6 +52,10 @@ storage::text_enum! {
         ProtocolRead = "protocol:read",
         /// Register documents, annul entries.
         ProtocolWrite = "protocol:write",
+        /// Read payments.
+        PaymentsRead = "payments:read",
+        /// Ask for payments, call them off, record refunds.
+        PaymentsWrite = "payments:write",
     }
 }
 

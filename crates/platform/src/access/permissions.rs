@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     caller::{Caller, CallerKind},
-    policy::{self, ProtocolWish, Rows, Wish},
+    policy::{self, PaymentWish, ProtocolWish, Rows, Wish},
 };
 use crate::directory::{Office, OfficeId};
 
@@ -27,6 +27,10 @@ storage::text_enum! {
         ExportsPeople = "exports.people",
         /// Have appointments counted.
         StatisticsRead = "statistics.read",
+        /// See payments.
+        PaymentsRead = "payments.read",
+        /// Ask for payments, decide about them, record refunds.
+        PaymentsManage = "payments.manage",
         /// Decide for offices: opening rules and exceptions, blocked times, feeds of their calendars.
         OfficeManage = "office.manage",
         /// Administer offices, places, services and calendars.
@@ -103,6 +107,8 @@ pub fn of(caller: &Caller) -> Vec<Permission> {
         policy::exports(caller, false).ok().and_then(|of| rows(Ability::ExportsRead, of)),
         policy::exports(caller, true).ok().and_then(|of| rows(Ability::ExportsPeople, of)),
         policy::statistics(caller).ok().and_then(|of| rows(Ability::StatisticsRead, of)),
+        rows(Ability::PaymentsRead, policy::payments(caller, PaymentWish::Read)),
+        rows(Ability::PaymentsManage, policy::payments(caller, PaymentWish::Manage)),
         at(Ability::OfficeManage, &|office| policy::management(caller, office).is_ok()),
         policy::directory(caller).is_ok().then_some(Permission::everywhere(Ability::DirectoryWrite)),
         policy::events(caller).ok().and_then(|of| rows(Ability::EventsRead, of)),
@@ -163,18 +169,27 @@ mod tests {
             names.map(|name| (name, reach, n)).to_vec()
         };
         let figures = |reach, n| vec![("statistics.read", reach, n)];
+        let money = |reach, n| vec![("payments.read", reach, n), ("payments.manage", reach, n)];
         let registers = |reach, n| vec![("protocol.read", reach, n), ("protocol.write", reach, n)];
-        let operator = [counter("offices", 2), happens("offices", 2), registers("offices", 2)].concat();
+        let operator =
+            [counter("offices", 2), money("offices", 2), happens("offices", 2), registers("offices", 2)].concat();
         assert_eq!(told(staff(StaffRole::Operator, false)), operator);
         assert_eq!(
             told(staff(StaffRole::Operator, true)),
-            [counter("all", 0), figures("all", 0), happens("all", 0), registers("all", 0)].concat()
+            [counter("all", 0), figures("all", 0), money("all", 0), happens("all", 0), registers("all", 0)].concat()
         );
         let decides = vec![("office.manage", "offices", 2)];
         let annuls = vec![("protocol.annul", "offices", 2)];
-        let manager = [counter("offices", 2), figures("offices", 2), decides, happens("offices", 2)].concat();
-        let manager = [manager, registers("offices", 2), annuls].concat();
-        assert_eq!(told(staff(StaffRole::Manager, false)), manager);
+        let manager = [
+            counter("offices", 2),
+            figures("offices", 2),
+            money("offices", 2),
+            decides,
+            happens("offices", 2),
+            registers("offices", 2),
+            annuls,
+        ];
+        assert_eq!(told(staff(StaffRole::Manager, false)), manager.concat());
         let everything = [
             "office.manage",
             "directory.write",
@@ -186,6 +201,7 @@ mod tests {
             "administration",
         ];
         let everything = everything.map(|name| (name, "all", 0)).to_vec();
-        assert_eq!(told(staff(StaffRole::Admin, false)), [counter("all", 0), figures("all", 0), everything].concat());
+        let admin = [counter("all", 0), figures("all", 0), money("all", 0), everything];
+        assert_eq!(told(staff(StaffRole::Admin, false)), admin.concat());
     }
 }

@@ -91,6 +91,33 @@ pub fn appointments(caller: &Caller, wish: Wish) -> Rows {
     }
 }
 
+/// What somebody wants to do with a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentWish {
+    /// See it.
+    Read,
+    /// Pay it, or help with that.
+    Pay,
+    /// Ask for it, decide about it, call it off, record what was given back.
+    Manage,
+}
+
+/// Which payments a caller may see, pay or decide about. A device takes no money; an access token is a right of its
+/// own, given for one payment, and is not asked about here.
+pub fn payments(caller: &Caller, wish: PaymentWish) -> Rows {
+    match &caller.kind {
+        CallerKind::Citizen(_) if assurance::required(caller).is_err() || wish == PaymentWish::Manage => Rows::None,
+        CallerKind::Citizen(_) => Rows::OwnedBy(caller.actor().as_str().to_owned()),
+        CallerKind::Staff(member) if member.central || member.role == StaffRole::Admin => Rows::All,
+        CallerKind::Staff(member) => Rows::OfOffices(member.offices.clone()),
+        CallerKind::Integration(system) => {
+            let scope = if wish == PaymentWish::Read { KeyScope::PaymentsRead } else { KeyScope::PaymentsWrite };
+            if system.has_scope(scope) { Rows::All } else { Rows::None }
+        }
+        CallerKind::Anonymous | CallerKind::Device(_) | CallerKind::Platform(_) => Rows::None,
+    }
+}
+
 /// Whether a caller is told, in lists and searches, whom appointments are for.
 pub const fn knows_people(caller: &Caller) -> bool {
     matches!(caller.kind, CallerKind::Staff(_) | CallerKind::Integration(_))
@@ -397,6 +424,18 @@ mod tests {
             assert!(appointments(&operator, wish).contains(&here), "{wish:?}");
             assert!(!appointments(&operator, wish).contains(&Object { office: office(2), ..here }), "{wish:?}");
             assert_eq!(appointments(&caller(CallerKind::Anonymous), wish), Rows::None, "{wish:?}");
+        }
+    }
+
+    #[test]
+    fn payments_are_their_offices_to_decide_about() {
+        let here = Object { owner: "citizen:x", office: office(1) };
+        let elsewhere = Object { office: office(2), ..here };
+        for wish in [PaymentWish::Read, PaymentWish::Pay, PaymentWish::Manage] {
+            let rows = payments(&staff(StaffRole::Operator, false), wish);
+            assert!(rows.contains(&here) && !rows.contains(&elsewhere), "{wish:?}");
+            assert!(payments(&staff(StaffRole::Operator, true), wish).contains(&elsewhere), "{wish:?}");
+            assert_eq!(payments(&caller(CallerKind::Anonymous), wish), Rows::None, "{wish:?}");
         }
     }
 

@@ -49,6 +49,37 @@ impl<T: DeserializeOwned + Validate + 'static> FromRequest for Body<T> {
     }
 }
 
+/// The bytes of a JSON body as they came, for whoever checks a signature over them before reading them.
+#[derive(Debug)]
+pub struct RawBody(Vec<u8>);
+
+impl RawBody {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What they say.
+    ///
+    /// # Errors
+    /// `malformed-body` or `invalid-body`.
+    pub fn parse<T: DeserializeOwned + Validate>(&self) -> Result<T, Problem> {
+        let value = parse::<T>(&self.0)?;
+        value.validate().map_err(|errors| validation_problem(&errors))?;
+        Ok(value)
+    }
+}
+
+impl FromRequest for RawBody {
+    type Error = Refused;
+    type Future = LocalBoxFuture<'static, Result<Self, Refused>>;
+
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = read(req, payload, "application/json");
+        Box::pin(async move { Ok(Self(bytes.await?)) })
+    }
+}
+
 /// Reads a body of this media type, up to the limit.
 pub(super) fn read(
     req: &HttpRequest,

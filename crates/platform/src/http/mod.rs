@@ -10,7 +10,7 @@ mod reply;
 pub mod typed_patch;
 
 pub(crate) use body::whole;
-pub use body::{Body, MaxBody};
+pub use body::{Body, MaxBody, RawBody};
 pub use if_none_match::{IfNoneMatch, names_tag};
 pub use link::Link;
 pub use params::{

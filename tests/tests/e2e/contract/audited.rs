@@ -15,6 +15,7 @@ both_databases!(every_operation_that_changes_something_leaves_an_entry);
 const READERS: &[(&str, &str)] = &[
     ("look_up_appointment", "code and manage token travel in the body"),
     ("look_up_appointment_calendar_file", "code and manage token travel in the body"),
+    ("look_up_payment", "the payment's token travels in the body"),
     ("preview_conflicts", "asks about hours that nobody has set yet"),
     ("preview_retention", "counts what is due, which in the sample is nothing"),
     ("preview_message", "asks what words that nobody has set yet look like"),

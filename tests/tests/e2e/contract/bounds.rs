@@ -40,6 +40,9 @@ const OF_CONTENT: &[&str] = &[
 const CHECKED_FURTHER: &[(&str, &str)] = &[
     ("/applicant/tax_code", "its last character confirms the others"),
     ("/tax_code", "its last character confirms the others"),
+    ("/payer/tax_code", "its last character confirms the others"),
+    ("/organisation_tax_code", "its last digit confirms the others"),
+    ("/iban", "its digits confirm each other"),
     ("/person/tax_code", "its last character confirms the others"),
 ];
 

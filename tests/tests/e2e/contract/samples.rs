@@ -91,6 +91,9 @@ pub(super) struct Sample {
     pub(super) lists: Option<String>,
     #[serde(default)]
     pub(super) address_is_key: bool,
+    /// Whether it is signed as the provider of payments signs.
+    #[serde(default)]
+    pub(super) signed: bool,
     by: Option<String>,
     of: Option<String>,
     made_by: Option<String>,

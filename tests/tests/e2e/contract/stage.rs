@@ -30,7 +30,7 @@ use super::{
     samples::{CALLERS, STRANGERS, Samples, Variant},
 };
 use crate::{
-    counter, mint, rows,
+    counter, mint, payments, rows,
     world::{Desk, Plan, World},
 };
 
@@ -67,6 +67,8 @@ pub(super) struct Request {
     pub(super) path: Vec<String>,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Option<Value>,
+    /// Whether it is signed as the provider of payments signs.
+    pub(super) signed: bool,
 }
 
 impl Stage {
@@ -138,6 +140,10 @@ impl Stage {
         let request = self.prepare(samples, contract, of, &samples.request(of)).await;
         let mut answer = request.send(contract, self.caller(by, samples.of(of).scope.as_deref())).await;
         assert!((200..300).contains(&answer.status), "{of} by {by}: {answer}");
+        if of == "create_payment" {
+            // The provider is told of it meanwhile: nothing is to change by itself any more.
+            payments::told(&self.desk.world, answer.text_at("/id")).await;
+        }
         if answer.body.is_null() {
             answer.body = json!({ "id": request.path.last(), "path": request.path });
         }
@@ -180,7 +186,8 @@ impl Stage {
         let query = request.query.iter().map(|(name, value)| (name.clone(), text(self.filled(value, made)))).collect();
         let body = request.body.as_ref().map(|body| self.filled(body, made));
         let caller = self.caller(&request.by, samples.of(id).scope.as_deref()).clone();
-        Request { operation: id.to_owned(), caller, is_anonymous: request.by == "anonymous", path, query, body }
+        let (is_anonymous, signed) = (request.by == "anonymous", samples.of(id).signed);
+        Request { operation: id.to_owned(), caller, is_anonymous, path, query, body, signed }
     }
 
     fn filled(&self, template: &Value, made: Option<&Answer>) -> Value {
@@ -224,6 +231,7 @@ impl Stage {
             "place" => desk.office.place_id.to_string().into(),
             "calendar" => desk.calendar.id.to_string().into(),
             "service" => desk.services[0].id.to_string().into(),
+            "tax_code" => (if self.mirrored { mint::TAX_CODE_B } else { mint::TAX_CODE_A }).into(),
             "unique" => next(&UNIQUE).into(),
             "uuid" => format!("00000000-0000-4000-8000-{:012x}", next(&UNIQUE)).into(),
             "message" => self.parked[usize::try_from(next(&MESSAGES)).unwrap() % self.parked.len()].clone().into(),
@@ -329,6 +337,9 @@ impl Request {
         version: Option<&str>,
     ) -> Answer {
         let operation = contract.operation(&self.operation);
+        if self.signed {
+            call = payments::signed(call, &body.map(Value::to_string).unwrap_or_default());
+        }
         if let Some(body) = body {
             call = call.header(CONTENT_TYPE.as_str(), operation.media).body(body.to_string());
         }
@@ -376,6 +387,7 @@ pub(super) fn mirrored(name: &str) -> String {
 /// Two offices of a Comune, and everybody who calls there.
 async fn cast(server: &Server, world: &World) -> (Desk, Desk, BTreeMap<String, Client>) {
     let plan = Plan { capacity: 100, ..Plan::default() };
+    payments::connect(world).await;
     let here = world.desk(plan.clone()).await;
     let elsewhere = world.desk_for(&here, plan.clone()).await;
     let central = world.desk(Plan { central: true, services: Vec::new(), ..plan }).await;

@@ -21,6 +21,8 @@ storage::text_enum! {
         Appointment = "appointment",
         /// Entries of the access log, from the day they were written.
         DataAccessEntry = "data_access_entry",
+        /// Payments that are over, from the day they were asked for.
+        Payment = "payment",
     }
 }
 

@@ -10,18 +10,20 @@ use crate::problems::INVALID_BODY;
 /// are (Garante per la protezione dei dati personali, 27 November 2008).
 pub const SHORTEST_ACCESS_DAYS: i64 = 183;
 
-/// What becomes of records of a kind without a rule: two years, then they are nobody's any more.
+/// What becomes of records of a kind without a rule: two years, then they are nobody's any more. Payments are part of
+/// the accounts, which are kept for ten (articolo 2220 del codice civile).
 pub const fn default_of(kind: RecordKind) -> (RetentionAction, i64) {
     match kind {
         RecordKind::Appointment => (RetentionAction::Anonymise, 730),
         RecordKind::DataAccessEntry => (RetentionAction::Delete, 730),
+        RecordKind::Payment => (RetentionAction::Anonymise, 3653),
     }
 }
 
 /// How records of a kind are disposed of. An appointment is part of what an office did, which is counted.
 const fn disposal_of(kind: RecordKind) -> RetentionAction {
     match kind {
-        RecordKind::Appointment => RetentionAction::Anonymise,
+        RecordKind::Appointment | RecordKind::Payment => RetentionAction::Anonymise,
         RecordKind::DataAccessEntry => RetentionAction::Delete,
     }
 }
@@ -35,7 +37,13 @@ pub fn check(rule: &RetentionRule) -> Result<(), Problem> {
         Err(Problem::new(&INVALID_BODY).field(pointer.to_owned(), "not-for-this-kind", words.to_owned()))
     };
     if rule.action != RetentionAction::Hold && rule.action != disposal_of(rule.record_kind) {
-        return refuse("/action", "appointments are anonymised or held, entries of the access log deleted or held");
+        return refuse(
+            "/action",
+            "appointments and payments are anonymised or held, entries of the access log deleted or held",
+        );
+    }
+    if rule.record_kind == RecordKind::Payment && rule.service_id.is_some() {
+        return refuse("/service_id", "payments are of no service");
     }
     if rule.record_kind == RecordKind::DataAccessEntry {
         if rule.service_id.is_some() {
@@ -112,12 +120,15 @@ mod tests {
 
     #[test]
     fn each_kind_is_disposed_of_in_its_way() {
-        use RecordKind::{Appointment, DataAccessEntry};
+        use RecordKind::{Appointment, DataAccessEntry, Payment};
         use RetentionAction::{Anonymise, Delete, Hold};
         for (wanted, pointer) in [
             (rule(Appointment, None, Anonymise, 30), None),
             (rule(Appointment, Some(1), Hold, 30), None),
             (rule(Appointment, None, Delete, 30), Some("/action")),
+            (rule(Payment, None, Anonymise, 30), None),
+            (rule(Payment, None, Delete, 30), Some("/action")),
+            (rule(Payment, Some(1), Anonymise, 30), Some("/service_id")),
             (rule(DataAccessEntry, None, Delete, 183), None),
             (rule(DataAccessEntry, None, Hold, 183), None),
             (rule(DataAccessEntry, None, Anonymise, 183), Some("/action")),
@@ -139,6 +150,7 @@ mod tests {
             [
                 (RecordKind::Appointment, RetentionAction::Anonymise, 730),
                 (RecordKind::DataAccessEntry, RetentionAction::Delete, 730),
+                (RecordKind::Payment, RetentionAction::Anonymise, 3653),
             ]
         );
         assert!(steps.iter().all(|step| step.rule_id.is_none() && step.services == Services::AllBut(Vec::new())));
