@@ -32,6 +32,8 @@ RUN apt-get update \
 
 COPY --from=build /usr/local/bin/sportello /usr/local/bin/sportello
 COPY LICENSE /usr/share/doc/sportello/LICENSE
+# The binary contains the fonts, and their licence asks to go with them.
+COPY crates/pdf/fonts/OFL.txt /usr/share/doc/sportello/OFL.txt
 
 USER sportello
 WORKDIR /var/lib/sportello
