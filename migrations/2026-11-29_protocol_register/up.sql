@@ -74,6 +74,8 @@ CREATE TABLE protocol_entries (
     annulled_by      TEXT,
     annulment_reason TEXT,
     annulment_act    TEXT,
+    -- SHA-256 of the entry's hash and of its annulment.
+    annulment_hash   TEXT,
     PRIMARY KEY (tenant_id, id),
     UNIQUE (tenant_id, aoo_code, register_code, year, number),
     UNIQUE (tenant_id, aoo_code, register_code, seq),
@@ -83,7 +85,8 @@ CREATE TABLE protocol_entries (
     FOREIGN KEY (tenant_id, recovers_id) REFERENCES protocol_entries (tenant_id, id),
     CHECK ((annulled_at IS NULL) = (annulled_by IS NULL)),
     CHECK ((annulled_at IS NULL) = (annulment_reason IS NULL)),
-    CHECK ((annulled_at IS NULL) = (annulment_act IS NULL))
+    CHECK ((annulled_at IS NULL) = (annulment_act IS NULL)),
+    CHECK ((annulled_at IS NULL) = (annulment_hash IS NULL))
 ) {KEYED};
 CREATE INDEX protocol_entries_office ON protocol_entries (tenant_id, office_id, id);
 CREATE INDEX protocol_entries_time ON protocol_entries (tenant_id, aoo_code, register_code, registered_at);
@@ -108,7 +111,28 @@ CREATE TABLE protocol_parties (
     PRIMARY KEY (tenant_id, entry_id, place),
     FOREIGN KEY (tenant_id, entry_id) REFERENCES protocol_entries (tenant_id, id)
 ) {KEYED};
-CREATE INDEX protocol_parties_person ON protocol_parties (tenant_id, person_key);
+CREATE INDEX protocol_parties_person ON protocol_parties (tenant_id, person_key, entry_id);
+
+-- What was given to whoever filed what came in (ricevuta, L. 241/1990, article 18-bis): what could be otherwise tomorrow.
+CREATE TABLE protocol_receipts (
+    tenant_id        {ID}      NOT NULL,
+    entry_id         {ID}      NOT NULL,
+    code             TEXT      NOT NULL,
+    comune           TEXT      NOT NULL,
+    office           {JSON}    NOT NULL,
+    office_email     TEXT,
+    office_phone     TEXT,
+    due_on           {DATE},
+    silence          TEXT      CHECK (silence IN ('assent', 'refusal')),
+    responsible      TEXT,
+    remedy           TEXT,
+    verification_url TEXT,
+    issued_at        {INSTANT} NOT NULL,
+    PRIMARY KEY (tenant_id, entry_id),
+    UNIQUE (tenant_id, code),
+    FOREIGN KEY (tenant_id, entry_id) REFERENCES protocol_entries (tenant_id, id),
+    CHECK (silence IS NULL OR due_on IS NOT NULL)
+) {KEYED};
 
 -- Handing an entry on to the Comune's own protocol system, until it has its number there.
 CREATE TABLE protocol_registrations (
@@ -162,6 +186,7 @@ CREATE TABLE protocol_daily_registers (
     UNIQUE (tenant_id, aoo_code, register_code, day),
     FOREIGN KEY (tenant_id, aoo_code, register_code) REFERENCES protocol_registers (tenant_id, aoo_code, register_code)
 ) {KEYED};
+CREATE INDEX protocol_daily_registers_day ON protocol_daily_registers (tenant_id, day, id);
 
 -- How the Comune's register is called, and where its own protocol system is.
 CREATE TABLE protocol_connections (
@@ -170,6 +195,8 @@ CREATE TABLE protocol_connections (
     ipa_code      TEXT      NOT NULL,
     aoo_code      TEXT      NOT NULL,
     register_code TEXT      NOT NULL,
+    -- Where receipts are verified, an address with a place for the code.
+    receipt_page  TEXT,
     base_url      TEXT,
     username      TEXT,
     entity_code   TEXT,
@@ -201,6 +228,12 @@ END;
 CREATE TRIGGER protocol_parties_fixed BEFORE UPDATE ON protocol_parties BEGIN
     SELECT RAISE(ABORT, 'what was registered is fixed');
 END;
+CREATE TRIGGER protocol_receipts_kept BEFORE DELETE ON protocol_receipts BEGIN
+    SELECT RAISE(ABORT, 'what was registered is kept');
+END;
+CREATE TRIGGER protocol_receipts_fixed BEFORE UPDATE ON protocol_receipts BEGIN
+    SELECT RAISE(ABORT, 'what was registered is fixed');
+END;
 CREATE TRIGGER protocol_daily_registers_kept BEFORE DELETE ON protocol_daily_registers BEGIN
     SELECT RAISE(ABORT, 'what was registered is kept');
 END;
@@ -227,6 +260,10 @@ CREATE TRIGGER protocol_entries_emptied BEFORE TRUNCATE ON protocol_entries
 CREATE TRIGGER protocol_parties_fixed BEFORE UPDATE OR DELETE ON protocol_parties
     FOR EACH ROW EXECUTE FUNCTION protocol_is_kept();
 CREATE TRIGGER protocol_parties_emptied BEFORE TRUNCATE ON protocol_parties
+    FOR EACH STATEMENT EXECUTE FUNCTION protocol_is_kept();
+CREATE TRIGGER protocol_receipts_fixed BEFORE UPDATE OR DELETE ON protocol_receipts
+    FOR EACH ROW EXECUTE FUNCTION protocol_is_kept();
+CREATE TRIGGER protocol_receipts_emptied BEFORE TRUNCATE ON protocol_receipts
     FOR EACH STATEMENT EXECUTE FUNCTION protocol_is_kept();
 CREATE TRIGGER protocol_daily_registers_fixed BEFORE UPDATE OR DELETE ON protocol_daily_registers
     FOR EACH ROW EXECUTE FUNCTION protocol_is_kept();

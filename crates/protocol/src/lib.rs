@@ -2,6 +2,7 @@
 //!
 //! * [`entries`]: the register itself, with its numbers, chain, annulments and segnatura
 //! * [`registrations`]: handing entries on to the Comune's own protocol system, through [`ports`]
+//! * [`receipts`]: what whoever filed something is given, and how it is verified
 //! * [`daily`]: what was registered on a day, for preservation; [`emergencies`]: registers for interruptions
 //! * [`verification`]: whether the registers are whole; [`connections`]: what they are called and connected with
 //! * [`privacy`]: what is held about the people who are named
@@ -17,6 +18,7 @@ pub mod events;
 pub mod ports;
 pub mod privacy;
 pub mod problems;
+pub mod receipts;
 pub mod registrations;
 pub mod schema;
 pub mod verification;
@@ -33,6 +35,7 @@ pub use xml::Xml;
 /// Registers what this crate serves.
 pub fn routes(cfg: &mut ServiceConfig<'_>) {
     entries::routes::routes(cfg);
+    receipts::routes::routes(cfg);
     registrations::routes::routes(cfg);
     daily::routes::routes(cfg);
     emergencies::routes::routes(cfg);

@@ -2,10 +2,15 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
+use bytes::Bytes;
+use documents::files::DocumentId;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use crate::{connections::ConnectorKind, entries::Whole};
+use crate::{
+    connections::ConnectorKind,
+    entries::{DocumentRef, Whole},
+};
 
 storage::text_enum! {
     /// Something that a connector does. What is not listed, it does not do, and says so.
@@ -42,6 +47,19 @@ pub struct Target {
     pub credential: Option<String>,
 }
 
+/// The first registration of something that got its ordinary number later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct First {
+    /// The emergency register.
+    pub register_code: String,
+    /// The number there.
+    pub number: i64,
+    /// Its year.
+    pub year: i64,
+    /// When.
+    pub registered_at: Timestamp,
+}
+
 /// What is to be registered.
 #[derive(Clone)]
 pub struct Submission {
@@ -53,6 +71,17 @@ pub struct Submission {
     pub office: String,
     /// The entry in the register here.
     pub whole: Whole,
+    /// Where it was registered first, of what was registered in an emergency.
+    pub first: Option<First>,
+    /// What is in those of its files that are kept here, where the connector hands it on.
+    pub contents: BTreeMap<DocumentId, Bytes>,
+}
+
+impl Submission {
+    /// What is in a file, where that is handed on.
+    pub fn content(&self, file: &DocumentRef) -> Option<&Bytes> {
+        self.contents.get(&file.document_id?)
+    }
 }
 
 kernel::redacted_debug!(Target, Submission);
@@ -94,16 +123,13 @@ pub trait ProtocolConnector: fmt::Debug + Send + Sync {
     /// Has a document registered, once.
     ///
     /// The implementation bounds size and time, follows no redirect and connects to no address that
-    /// [`may_connect`](platform::webhooks::addresses::may_connect) does not allow.
+    /// [`may_connect`](platform::webhooks::addresses::may_connect) does not allow. The document is given away, so that
+    /// its contents need not be kept beside what is sent of them.
     ///
     /// # Errors
     ///
     /// [`ProtocolError`] says whether it may be tried again.
-    fn register<'a>(
-        &'a self,
-        target: &'a Target,
-        what: &'a Submission,
-    ) -> BoxFuture<'a, Result<Receipt, ProtocolError>>;
+    fn register<'a>(&'a self, target: &'a Target, what: Submission) -> BoxFuture<'a, Result<Receipt, ProtocolError>>;
 
     /// Finds what was registered under a key.
     ///
@@ -127,7 +153,7 @@ impl ProtocolConnector for Internal {
         &[Capability::Register, Capability::Idempotency]
     }
 
-    fn register<'a>(&'a self, _: &'a Target, what: &'a Submission) -> BoxFuture<'a, Result<Receipt, ProtocolError>> {
+    fn register<'a>(&'a self, _: &'a Target, what: Submission) -> BoxFuture<'a, Result<Receipt, ProtocolError>> {
         let entry = &what.whole.entry;
         let receipt = Receipt {
             register: Some(entry.register_code.clone()),

@@ -69,6 +69,7 @@ diesel::table! {
         annulled_by -> Nullable<Text>,
         annulment_reason -> Nullable<Text>,
         annulment_act -> Nullable<Text>,
+        annulment_hash -> Nullable<Text>,
     }
 }
 
@@ -153,6 +154,7 @@ diesel::table! {
         ipa_code -> Text,
         aoo_code -> Text,
         register_code -> Text,
+        receipt_page -> Nullable<Text>,
         base_url -> Nullable<Text>,
         username -> Nullable<Text>,
         entity_code -> Nullable<Text>,
@@ -162,4 +164,30 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(protocol_entries, protocol_parties, protocol_registrations);
+diesel::table! {
+    use diesel::sql_types::*;
+    use storage::types::*;
+
+    protocol_receipts (tenant_id, entry_id) {
+        tenant_id -> Uid,
+        entry_id -> Uid,
+        code -> Text,
+        comune -> Text,
+        office -> JsonCol,
+        office_email -> Nullable<Text>,
+        office_phone -> Nullable<Text>,
+        due_on -> Nullable<CivilDate>,
+        silence -> Nullable<Text>,
+        responsible -> Nullable<Text>,
+        remedy -> Nullable<Text>,
+        verification_url -> Nullable<Text>,
+        issued_at -> Instant,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    protocol_entries,
+    protocol_parties,
+    protocol_receipts,
+    protocol_registrations,
+);

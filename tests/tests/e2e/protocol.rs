@@ -5,6 +5,7 @@ mod days;
 mod handing;
 mod numbers;
 mod outages;
+mod receipts;
 mod stub;
 
 use std::time::Duration;
@@ -75,6 +76,7 @@ pub(crate) fn paper(office_id: OfficeId, subject: &str) -> Registration {
         media_type: "application/pdf".to_owned(),
         sha256: "ab".repeat(32),
         size_bytes: 1000,
+        document_id: None,
     };
     Registration {
         direction: Direction::Inbound,
@@ -86,8 +88,10 @@ pub(crate) fn paper(office_id: OfficeId, subject: &str) -> Registration {
         received_on: None,
         confidential: false,
         parties: vec![sender],
+        attach: Vec::new(),
         documents: vec![document],
         source_key: None,
+        answering: None,
     }
 }
 
@@ -192,6 +196,7 @@ async fn what_is_not_as_the_law_wants_it_is_refused(server: Server) {
             "/documents/0/file_name",
         ),
         (with("subject", json!("due\nrighe")), "/subject"),
+        (with("received_on", json!("2199-01-01")), "/received_on"),
         (with("office_id", json!(NOBODY)), "/office_id"),
         (with("emergency_register_id", json!(NOBODY)), "/emergency_register_id"),
         (with("number", json!(7)), "/number"),

@@ -1,7 +1,7 @@
 //! Systems that speak DOCAREA: three SOAP calls, `login`, `inserimento` of a file, `protocollazione` of a segnatura.
 //!
-//! It knows no key and cannot look up: once the third call has left and no answer came, somebody has to look.
-//! The files themselves are not handed on. In their place goes a sheet that lists them with their digests.
+//! It knows no key and cannot look up: once the last call has left and no answer came, somebody has to look. Each file
+//! that is kept here is inserted; where some are not, a sheet is too, which lists all of them with their digests.
 
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
@@ -15,7 +15,7 @@ use protocol::{
 use reqwest::{StatusCode, header};
 
 use super::{
-    Clients, body, failure, line,
+    Clients, UNREACHABLE, body, failure, line,
     soap::{self, Attachment},
 };
 
@@ -24,7 +24,11 @@ const SHEET: &str = "registrazione.txt";
 
 /// Speaks DOCAREA.
 #[derive(Debug)]
-pub struct DocareaSoap(Clients);
+pub struct DocareaSoap {
+    clients: Clients,
+    /// How long all that comes before `protocollazione` may take.
+    preparing: Duration,
+}
 
 type Texts = BTreeMap<String, String>;
 
@@ -35,16 +39,16 @@ impl DocareaSoap {
     ///
     /// The HTTP client could not be set up.
     pub fn new(time_out: Duration) -> Result<Self, reqwest::Error> {
-        Clients::new(time_out).map(Self)
+        Ok(Self { clients: Clients::new(time_out)?, preparing: time_out.saturating_mul(2) })
     }
 
     async fn call(
         &self,
         target: &Target,
         method: &str,
-        (media_type, content): (String, String),
+        (media_type, content): (String, Vec<u8>),
     ) -> Result<Texts, ProtocolError> {
-        let request = self.0.of(target).post(&target.base_url);
+        let request = self.clients.of(target).post(&target.base_url);
         let request = request.header(header::CONTENT_TYPE, media_type);
         let request = request.header("SOAPAction", format!("\"http://tempuri.org/{method}\"")).body(content);
         let mut answer = request.send().await.map_err(|error| failure(&error))?;
@@ -62,48 +66,77 @@ impl DocareaSoap {
         soap::texts(&bytes).ok_or(ProtocolError::UnknownOutcome("unreadable"))
     }
 
-    async fn registered(&self, target: &Target, what: &Submission) -> Result<Receipt, ProtocolError> {
-        let user = target.username.as_deref().unwrap_or_default();
-        let plain = |envelope| ("text/xml; charset=UTF-8".to_owned(), envelope);
+    async fn registered(&self, target: &Target, mut what: Submission) -> Result<Receipt, ProtocolError> {
         let boundary = format!("sportello-{}", what.key);
-        // Nothing is registered by the first two calls, however they end.
+        // Nothing is registered by what comes before the last call, however it ends.
+        let prepared = tokio::time::timeout(self.preparing, self.inserted(target, &what, &boundary)).await;
+        let prepared = prepared.map_err(|_late| ProtocolError::Retryable("timed-out"))?.map_err(harmless)?;
+
+        let register = soap::envelope("protocollazione", &arguments(target, &prepared.token));
+        what.contents.clear();
+        let segnatura = segnatura(&what, &prepared.files);
+        let file = Attachment { name: "segnatura.xml", media_type: "text/xml", content: segnatura.as_bytes() };
+        let registered = self.call(target, "protocollazione", soap::related(&boundary, &register, &file)).await;
+        receipt(&registered.map_err(doubtful)?)
+    }
+
+    /// Logs in and inserts the files.
+    async fn inserted(&self, target: &Target, what: &Submission, boundary: &str) -> Result<Prepared, ProtocolError> {
         let login = soap::envelope(
             "login",
             &[
                 ("strCodEnte", target.entity_code.as_deref().unwrap_or_default()),
-                ("strUserName", user),
+                ("strUserName", target.username.as_deref().unwrap_or_default()),
                 ("strPassword", target.credential.as_deref().unwrap_or_default()),
             ],
         );
-        let session = self.call(target, "login", plain(login)).await.map_err(harmless)?;
+        let plain = ("text/xml; charset=UTF-8".to_owned(), login.into_bytes());
+        let session = self.call(target, "login", plain).await?;
         let token = told(&session, "strDST").filter(|_| succeeded(&session));
-        let token = token.ok_or(ProtocolError::Retryable("not-let-in"))?;
-        let arguments = [("strUserName", user), ("strDST", token)];
-
-        let (insert, sheet) = (soap::envelope("inserimento", &arguments), sheet(what));
-        let file = Attachment { name: SHEET, media_type: "text/plain", content: &sheet };
-        let inserted = self.call(target, "inserimento", soap::related(&boundary, &insert, &file)).await;
-        let inserted = inserted.map_err(harmless)?;
-        let document = told(&inserted, "lngDocID").filter(|id| *id != "0" && succeeded(&inserted));
-        let document = document.ok_or(ProtocolError::Retryable("document-refused"))?;
-
-        let (register, segnatura) = (soap::envelope("protocollazione", &arguments), segnatura(what, document));
-        let file = Attachment { name: "segnatura.xml", media_type: "text/xml", content: &segnatura };
-        let registered = self.call(target, "protocollazione", soap::related(&boundary, &register, &file)).await?;
-        receipt(&registered)
+        let token = token.ok_or(ProtocolError::Retryable("not-let-in"))?.to_owned();
+        let insert = soap::envelope("inserimento", &arguments(target, &token));
+        let (own, sheet) = (&what.whole.entry.documents.0, sheet(what));
+        let kept =
+            own.iter().filter_map(|file| Some((file.file_name.as_str(), &*file.media_type, what.content(file)?)));
+        let kept: Vec<_> =
+            kept.map(|(name, media_type, bytes)| Attachment { name, media_type, content: bytes }).collect();
+        let lacks_some = kept.len() < own.len();
+        let listing = Attachment { name: SHEET, media_type: "text/plain; charset=UTF-8", content: sheet.as_bytes() };
+        let mut files = Vec::new();
+        for file in kept.into_iter().chain(lacks_some.then_some(listing)) {
+            let inserted = self.call(target, "inserimento", soap::related(boundary, &insert, &file)).await?;
+            let id = told(&inserted, "lngDocID").filter(|id| *id != "0" && succeeded(&inserted));
+            let id = id.ok_or(ProtocolError::Retryable("document-refused"))?.to_owned();
+            files.push(Inserted { id, name: file.name.to_owned() });
+        }
+        Ok(Prepared { token, files })
     }
+}
+
+/// What `protocollazione` refers to.
+struct Prepared {
+    /// The session.
+    token: String,
+    /// The files, the principal one first.
+    files: Vec<Inserted>,
+}
+
+/// A file, as the system knows it.
+struct Inserted {
+    id: String,
+    name: String,
+}
+
+fn arguments<'a>(target: &'a Target, token: &'a str) -> [(&'a str, &'a str); 2] {
+    [("strUserName", target.username.as_deref().unwrap_or_default()), ("strDST", token)]
 }
 
 impl ProtocolConnector for DocareaSoap {
     fn capabilities(&self) -> &'static [Capability] {
-        &[Capability::Register]
+        &[Capability::Register, Capability::Contents]
     }
 
-    fn register<'a>(
-        &'a self,
-        target: &'a Target,
-        what: &'a Submission,
-    ) -> BoxFuture<'a, Result<Receipt, ProtocolError>> {
+    fn register<'a>(&'a self, target: &'a Target, what: Submission) -> BoxFuture<'a, Result<Receipt, ProtocolError>> {
         Box::pin(self.registered(target, what))
     }
 
@@ -116,6 +149,16 @@ impl ProtocolConnector for DocareaSoap {
 fn harmless(error: ProtocolError) -> ProtocolError {
     match error {
         ProtocolError::UnknownOutcome(why) => ProtocolError::Retryable(why),
+        other => other,
+    }
+}
+
+/// What went wrong with the last call. Whoever is busy or does not let in may be a machine before the system, which has
+/// registered it all the same: the system itself says what it did in an answer of its own.
+fn doubtful(error: ProtocolError) -> ProtocolError {
+    match error {
+        ProtocolError::Retryable(UNREACHABLE) => error,
+        ProtocolError::Retryable(why) => ProtocolError::UnknownOutcome(why),
         other => other,
     }
 }
@@ -142,7 +185,7 @@ fn receipt(texts: &Texts) -> Result<Receipt, ProtocolError> {
     Ok(Receipt { register: None, number, year, registered_at: None, reference: None })
 }
 
-/// What stands in the place of the files.
+/// What stands in the place of files that are not kept here.
 fn sheet(what: &Submission) -> String {
     let entry = &what.whole.entry;
     let mut text = format!(
@@ -153,7 +196,7 @@ fn sheet(what: &Submission) -> String {
         entry.subject,
         what.office,
     );
-    for DocumentRef { file_name, media_type, sha256, size_bytes } in &entry.documents.0 {
+    for DocumentRef { file_name, media_type, sha256, size_bytes, .. } in &entry.documents.0 {
         // Writing to a string does not fail.
         let _ = write!(text, "File: {file_name} ({media_type}, {size_bytes} byte, SHA-256 {sha256})\r\n");
     }
@@ -161,7 +204,7 @@ fn sheet(what: &Submission) -> String {
 }
 
 /// The segnatura of DOCAREA, which is older than AgID's and another.
-fn segnatura(what: &Submission, document: &str) -> String {
+fn segnatura(what: &Submission, files: &[Inserted]) -> String {
     let entry = &what.whole.entry;
     let flow = match entry.direction {
         Direction::Inbound => "E",
@@ -199,10 +242,17 @@ fn segnatura(what: &Submission, document: &str) -> String {
             }
         });
         xml.within("Descrizione", &[], |xml| {
-            xml.within("Documento", &[("id", document), ("nome", SHEET)], |xml| {
-                xml.text("DescrizioneDocumento", &rules::mark(entry));
-                xml.text("TipoDocumento", "Principale");
-            });
+            let describe = |xml: &mut Xml, Inserted { id, name }: &Inserted, kind: &str| {
+                xml.within("Documento", &[("id", id), ("nome", name)], |xml| {
+                    xml.text("DescrizioneDocumento", &rules::mark(entry));
+                    xml.text("TipoDocumento", kind);
+                });
+            };
+            let Some((principal, others)) = files.split_first() else { return };
+            describe(xml, principal, "Principale");
+            if !others.is_empty() {
+                xml.within("Allegati", &[], |xml| others.iter().for_each(|file| describe(xml, file, "Allegato")));
+            }
         });
         xml.within("ApplicativoProtocollo", &[("nome", "Sportello")], |xml| {
             for (name, value) in [("chiave", what.key.as_str()), ("uo", what.office.as_str())] {
@@ -252,6 +302,16 @@ mod tests {
 
     fn texts(pairs: &[(&str, &str)]) -> Texts {
         pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn who_is_busy_with_the_last_call_may_have_done_it() {
+        for why in ["busy", "not-let-in"] {
+            assert_eq!(doubtful(ProtocolError::Retryable(why)), ProtocolError::UnknownOutcome(why));
+        }
+        // No connection was made: nothing has left.
+        let unreachable = ProtocolError::Retryable(UNREACHABLE);
+        assert_eq!(doubtful(unreachable.clone()), unreachable);
     }
 
     #[test]

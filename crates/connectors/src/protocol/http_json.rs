@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use base64::{display::Base64Display, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use kernel::civil;
-use protocol::ports::{Capability, ProtocolConnector, ProtocolError, Receipt, Submission, Target};
+use platform::directory::OfficeId;
+use protocol::{
+    entries::{Direction, DocumentRef, EntryChannel, Party},
+    ports::{Capability, ProtocolConnector, ProtocolError, Receipt, Submission, Target},
+};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Clients, body, failure, line};
 
@@ -48,9 +53,12 @@ impl HttpJson {
         Ok(request.header(header::AUTHORIZATION, bearer).header(header::ACCEPT, "application/json"))
     }
 
-    async fn post(&self, target: &Target, what: &Submission) -> Result<Receipt, ProtocolError> {
+    async fn post(&self, target: &Target, what: Submission) -> Result<Receipt, ProtocolError> {
         let request = self.request(Method::POST, target, &["registrations"])?;
-        let request = request.header("Idempotency-Key", &what.key).json(&written(what));
+        let request = request.header("Idempotency-Key", &what.key).header(header::CONTENT_TYPE, "application/json");
+        let body = written(&what)?;
+        drop(what);
+        let request = request.body(body);
         let mut answer = request.send().await.map_err(|error| failure(&error))?;
         match answer.status() {
             StatusCode::OK | StatusCode::CREATED => receipt(&mut answer).await,
@@ -77,14 +85,10 @@ impl HttpJson {
 
 impl ProtocolConnector for HttpJson {
     fn capabilities(&self) -> &'static [Capability] {
-        &[Capability::Register, Capability::Lookup, Capability::Idempotency]
+        &[Capability::Register, Capability::Lookup, Capability::Idempotency, Capability::Contents]
     }
 
-    fn register<'a>(
-        &'a self,
-        target: &'a Target,
-        what: &'a Submission,
-    ) -> BoxFuture<'a, Result<Receipt, ProtocolError>> {
+    fn register<'a>(&'a self, target: &'a Target, what: Submission) -> BoxFuture<'a, Result<Receipt, ProtocolError>> {
         Box::pin(self.post(target, what))
     }
 
@@ -98,29 +102,99 @@ impl ProtocolConnector for HttpJson {
 }
 
 /// What is sent.
-fn written(what: &Submission) -> Value {
+#[derive(Serialize)]
+struct Written<'a> {
+    key: &'a str,
+    ipa_code: &'a str,
+    aoo_code: &'a str,
+    direction: Direction,
+    subject: &'a str,
+    classification: Option<&'a str>,
+    channel: EntryChannel,
+    confidential: bool,
+    sender_reference: Option<&'a str>,
+    received_on: Option<Date>,
+    office: Office<'a>,
+    local_registration: Local<'a>,
+    recovers: Option<Local<'a>>,
+    parties: &'a [Party],
+    documents: Vec<File<'a>>,
+}
+
+#[derive(Serialize)]
+struct Office<'a> {
+    id: OfficeId,
+    denomination: &'a str,
+}
+
+#[derive(Serialize)]
+struct Local<'a> {
+    register_code: &'a str,
+    number: i64,
+    year: i64,
+    registered_at: String,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    file_name: &'a str,
+    media_type: &'a str,
+    sha256: &'a str,
+    size_bytes: i64,
+    content: Option<Encoded<'a>>,
+}
+
+/// What is in a file, in base64: written straight into what is sent, for files are long.
+struct Encoded<'a>(&'a Bytes);
+
+impl Serialize for Encoded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
+}
+
+/// How long what is sent may be beside the files in it.
+const BESIDE: usize = 64 * 1024;
+
+/// What is sent, as JSON.
+fn written(what: &Submission) -> Result<Vec<u8>, ProtocolError> {
     let entry = &what.whole.entry;
-    json!({
-        "key": what.key,
-        "ipa_code": entry.ipa_code,
-        "aoo_code": entry.aoo_code,
-        "direction": entry.direction,
-        "subject": entry.subject,
-        "classification": entry.classification,
-        "channel": entry.channel,
-        "confidential": entry.confidential,
-        "sender_reference": entry.sender_reference,
-        "received_on": entry.received_on,
-        "office": { "id": entry.office_id, "denomination": what.office },
-        "local_registration": {
-            "register_code": entry.register_code,
-            "number": entry.number,
-            "year": entry.year,
-            "registered_at": civil::format_rfc3339(entry.registered_at),
+    let written = Written {
+        key: &what.key,
+        ipa_code: &entry.ipa_code,
+        aoo_code: &entry.aoo_code,
+        direction: entry.direction,
+        subject: &entry.subject,
+        classification: entry.classification.as_deref(),
+        channel: entry.channel,
+        confidential: entry.confidential,
+        sender_reference: entry.sender_reference.as_deref(),
+        received_on: entry.received_on,
+        office: Office { id: entry.office_id, denomination: &what.office },
+        local_registration: Local {
+            register_code: &entry.register_code,
+            number: entry.number,
+            year: entry.year,
+            registered_at: civil::format_rfc3339(entry.registered_at),
         },
-        "parties": what.whole.parties,
-        "documents": entry.documents.0,
-    })
+        recovers: what.first.as_ref().map(|first| Local {
+            register_code: &first.register_code,
+            number: first.number,
+            year: first.year,
+            registered_at: civil::format_rfc3339(first.registered_at),
+        }),
+        parties: &what.whole.parties,
+        documents: entry.documents.0.iter().map(|file| document(what, file)).collect(),
+    };
+    let files: usize = what.contents.values().map(Bytes::len).sum();
+    let mut body = Vec::with_capacity(files.div_ceil(3).saturating_mul(4).saturating_add(BESIDE));
+    serde_json::to_writer(&mut body, &written).map_err(|_unwritable| ProtocolError::Permanent("unwritable"))?;
+    Ok(body)
+}
+
+fn document<'a>(what: &'a Submission, file: &'a DocumentRef) -> File<'a> {
+    let DocumentRef { file_name, media_type, sha256, size_bytes, document_id: _ } = file;
+    File { file_name, media_type, sha256, size_bytes: *size_bytes, content: what.content(file).map(Encoded) }
 }
 
 async fn receipt(answer: &mut Response) -> Result<Receipt, ProtocolError> {

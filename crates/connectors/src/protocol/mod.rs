@@ -21,6 +21,9 @@ use crate::{
     webhooks::{self, is_forbidden},
 };
 
+/// Why nothing has left: no connection was made.
+const UNREACHABLE: &str = "unreachable";
+
 /// The largest answer read, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
@@ -54,7 +57,7 @@ fn failure(error: &reqwest::Error) -> ProtocolError {
         return ProtocolError::Permanent("address");
     }
     if error.is_connect() {
-        return ProtocolError::Retryable("unreachable");
+        return ProtocolError::Retryable(UNREACHABLE);
     }
     ProtocolError::UnknownOutcome(if error.is_timeout() { "timed-out" } else { "broken-off" })
 }

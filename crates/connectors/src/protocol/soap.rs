@@ -33,27 +33,32 @@ pub(super) struct Attachment<'a> {
     /// Its media type.
     pub(super) media_type: &'a str,
     /// What is in it.
-    pub(super) content: &'a str,
+    pub(super) content: &'a [u8],
 }
 
 /// Envelope and attachment as `multipart/related` (SOAP Messages with Attachments). The boundary must not be in them.
-pub(super) fn related(boundary: &str, envelope: &str, attachment: &Attachment<'_>) -> (String, String) {
+pub(super) fn related(boundary: &str, envelope: &str, attachment: &Attachment<'_>) -> (String, Vec<u8>) {
     let Attachment { name, media_type, content } = attachment;
+    // A header holds ASCII, and no sign that would end the name; the segnatura has it as it is.
+    let plain = |c: char| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
     let media = format!("multipart/related; type=\"text/xml\"; start=\"<envelope>\"; boundary=\"{boundary}\"");
-    let body = format!(
+    let before = format!(
         "--{boundary}\r\nContent-Type: text/xml; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit\r\n\
-         Content-ID: <envelope>\r\n\r\n{envelope}\r\n--{boundary}\r\nContent-Type: {media_type}; charset=UTF-8\r\n\
-         Content-Transfer-Encoding: 8bit\r\nContent-ID: <{name}>\r\n\
-         Content-Disposition: attachment; name=\"{name}\"; filename=\"{name}\"\r\n\r\n{content}\r\n--{boundary}--\r\n"
+         Content-ID: <envelope>\r\n\r\n{envelope}\r\n--{boundary}\r\nContent-Type: {media_type}\r\n\
+         Content-Transfer-Encoding: binary\r\nContent-ID: <attachment>\r\n\
+         Content-Disposition: attachment; name=\"{name}\"; filename=\"{name}\"\r\n\r\n"
     );
-    (media, body)
+    let after = format!("\r\n--{boundary}--\r\n");
+    (media, [before.as_bytes(), content, after.as_bytes()].concat())
 }
 
 /// The texts of an answer, by the local names of their elements; of two of a name, the first. Nothing for what is no
-/// well-formed answer, is too deep or too long, or declares a document type, which SOAP forbids.
+/// well-formed answer, is too deep or too long, or declares a document type, which SOAP forbids. What is no UTF-8 is
+/// read as far as it goes: all that is looked at is ASCII.
 pub(super) fn texts(answer: &[u8]) -> Option<BTreeMap<String, String>> {
-    let text = std::str::from_utf8(answer).ok()?;
-    let mut reader = Reader::from_str(first_part(text));
+    let text = String::from_utf8_lossy(answer);
+    let mut reader = Reader::from_str(first_part(&text));
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut open: Vec<(String, String)> = Vec::new();
     let mut elements = 0_usize;
@@ -64,7 +69,7 @@ pub(super) fn texts(answer: &[u8]) -> Option<BTreeMap<String, String>> {
                 if open.len() >= DEEPEST {
                     return None;
                 }
-                let name = start.local_name().into_inner().to_owned();
+                let name = std::str::from_utf8(start.local_name().into_inner()).ok()?.to_owned();
                 open.push((name, String::new()));
             }
             Event::End(_) => {
@@ -73,16 +78,16 @@ pub(super) fn texts(answer: &[u8]) -> Option<BTreeMap<String, String>> {
             }
             Event::Text(text) => {
                 if let Some((_, so_far)) = open.last_mut() {
-                    so_far.push_str(&text.xml10_content());
+                    so_far.push_str(&text.xml10_content().ok()?);
                 }
             }
             Event::CData(text) => {
                 if let Some((_, so_far)) = open.last_mut() {
-                    so_far.push_str(&text.xml10_content());
+                    so_far.push_str(&text.xml10_content().ok()?);
                 }
             }
             Event::GeneralRef(reference) => {
-                let name = reference.xml10_content();
+                let name = reference.xml10_content().ok()?;
                 let meant = match reference.resolve_char_ref().ok()? {
                     Some(c) => c.to_string(),
                     None => resolve_predefined_entity(&name)?.to_owned(),
@@ -130,6 +135,12 @@ mod tests {
             let found = texts(text.as_bytes()).unwrap();
             assert_eq!((found["lngNumPG"].as_str(), found["strDST"].as_str()), ("42", "a&b"));
         }
+    }
+
+    #[test]
+    fn an_answer_in_another_encoding_is_read() {
+        let answer = b"<r><lngErrNumber>-1</lngErrNumber><strErrString>quantit\xe0</strErrString></r>";
+        assert_eq!(texts(answer).unwrap()["lngErrNumber"], "-1");
     }
 
     #[test]

@@ -3,9 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use connectors::{DocareaSoap, HttpJson};
+use documents::Documents;
 use jiff::SignedDuration;
-use protocol::{connections::ConnectorKind, ports::Connectors, registrations::rules::WAITS_SECONDS};
+use kernel::Id;
+use platform::access::DeploymentSecret;
+use protocol::{
+    connections::ConnectorKind,
+    ports::Connectors,
+    registrations::{
+        rules::WAITS_SECONDS,
+        sending::{Registrar, Room},
+    },
+};
 use serde::{Deserialize, Serialize};
+use storage::Db;
+
+use super::ConfigError;
 
 /// The protocol register.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,10 +40,26 @@ impl Default for ProtocolConfig {
     }
 }
 
-/// How many calls one attempt may consist of: a look-up, and the three of DOCAREA.
-const CALLS: u32 = 4;
+/// How often one waits for so long in one attempt: for a look-up, for the files, and for the three calls of DOCAREA.
+const WAITED: u32 = 5;
 
 impl ProtocolConfig {
+    /// Refuses a time of nothing, and waits that are none.
+    fn check(&self) -> Result<(), ConfigError> {
+        let numbers = [
+            ("protocol.timeout_seconds", self.timeout_seconds),
+            ("protocol.poll_seconds", self.poll_seconds),
+            ("protocol.daily_poll_seconds", self.daily_poll_seconds),
+        ];
+        if let Some((name, _)) = numbers.iter().find(|(_, number)| *number == 0) {
+            return Err(ConfigError::Zero(name));
+        }
+        if self.waits_seconds.is_empty() {
+            return Err(ConfigError::Zero("the number of protocol.waits_seconds"));
+        }
+        Ok(())
+    }
+
     /// What there is to hand on with.
     ///
     /// # Errors
@@ -43,13 +72,53 @@ impl ProtocolConfig {
             .with(ConnectorKind::DocareaSoap, DocareaSoap::new(time_out).map_err(|error| said(&error))?))
     }
 
+    /// Who hands entries on.
+    ///
+    /// # Errors
+    /// When a number cannot be meant.
+    pub fn registrar(
+        &self,
+        db: &Db,
+        secret: &Arc<DeploymentSecret>,
+        documents: &Documents,
+        connectors: &Connectors,
+    ) -> Result<Registrar, ConfigError> {
+        self.check()?;
+        Ok(Registrar {
+            db: db.clone(),
+            connectors: connectors.clone(),
+            documents: documents.clone(),
+            secret: Arc::clone(secret),
+            waits: self.waits(),
+            lease: self.lease(),
+            gathering: Duration::from_secs(u64::from(self.timeout_seconds)),
+            room: Room::default(),
+            worker: Id::generate(db.clock().now(), rand::random()),
+        })
+    }
+
     /// The waits between attempts.
-    pub fn waits(&self) -> Arc<[Duration]> {
+    fn waits(&self) -> Arc<[Duration]> {
         self.waits_seconds.iter().copied().map(Duration::from_secs).collect()
     }
 
     /// For how long an attempt is its worker's: longer than it may take, and what comes after it.
-    pub fn lease(&self) -> SignedDuration {
-        SignedDuration::from_secs(i64::from(self.timeout_seconds.saturating_mul(CALLS)).saturating_add(15))
+    fn lease(&self) -> SignedDuration {
+        SignedDuration::from_secs(i64::from(self.timeout_seconds.saturating_mul(WAITED)).saturating_add(15))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_waits_are_meant() {
+        let said = |config: ProtocolConfig| config.check().map_err(|error| error.to_string());
+        assert_eq!(said(ProtocolConfig::default()), Ok(()));
+        let hasty = ProtocolConfig { timeout_seconds: 0, ..ProtocolConfig::default() };
+        assert!(said(hasty).unwrap_err().contains("protocol.timeout_seconds"));
+        let once = ProtocolConfig { waits_seconds: Vec::new(), ..ProtocolConfig::default() };
+        assert!(said(once).unwrap_err().contains("protocol.waits_seconds"));
     }
 }

@@ -1,8 +1,7 @@
 //! Handing entries on to the Comuni's own protocol systems, and making the daily registers.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use futures_util::{StreamExt, stream};
 use kernel::Problem;
 use metrics::counter;
 use platform::tenants::{Tenant, TenantState};
@@ -10,8 +9,12 @@ use protocol::{
     daily::run,
     registrations::{sending::Registrar, store},
 };
-use storage::{Db, Scope};
-use tokio::time::{MissedTickBehavior, interval};
+use storage::{Db, Scope, TenantId};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval},
+};
 
 use super::everyone;
 
@@ -19,30 +22,58 @@ use super::everyone;
 /// turn.
 const BATCH: i64 = 4;
 
-/// Hands on what is due, for as long as the server runs.
-pub(super) async fn hand_on(registrar: Registrar, every: Duration) {
-    let mut ticks = interval(every.max(Duration::from_millis(100)));
+/// What it takes.
+#[derive(Debug)]
+pub(crate) struct Handing {
+    pub(crate) registrar: Registrar,
+    pub(crate) every: Duration,
+}
+
+/// Hands on what is due until the server stops: what is under way is finished then, and nothing new begun. Each Comune
+/// is served by itself, and again once that has ended: a system that is slow holds up its own Comune alone.
+pub(crate) async fn hand_on(handing: Handing, mut stopping: watch::Receiver<bool>) {
+    let Handing { registrar, every } = handing;
+    let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut serving: HashMap<TenantId, JoinHandle<()>> = HashMap::new();
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopping.changed() => break,
+        }
+        serving.retain(|_, task| !task.is_finished());
         let active = everyone(&registrar.db).await.into_iter().filter(|tenant| tenant.state == TenantState::Active);
-        // A system that is slow holds up its own Comune alone.
-        let serving = active.map(|tenant| {
-            let registrar = &registrar;
-            async move {
-                if let Err(problem) = serve(registrar, &tenant).await {
-                    tracing::warn!(slug = problem.kind.slug, "handing entries of the register on failed");
-                }
+        for tenant in active.map(|tenant| tenant.tenant_id) {
+            if serving.contains_key(&tenant) || *stopping.borrow() {
+                continue;
             }
-        });
-        stream::iter(serving).buffer_unordered(8).collect::<Vec<()>>().await;
+            match registrar.db.glance(&Scope::system(tenant), store::is_any_due).await {
+                Ok(true) => {
+                    serving.insert(tenant, tokio::spawn(serve(registrar.clone(), tenant, stopping.clone())));
+                }
+                Ok(false) => {}
+                Err(problem) => failed(&problem),
+            }
+        }
+    }
+    futures_util::future::join_all(serving.into_values()).await;
+}
+
+/// The log has the particulars; the next round tries again.
+fn failed(problem: &Problem) {
+    tracing::warn!(slug = problem.kind.slug, "handing entries of the register on failed");
+}
+
+async fn serve(registrar: Registrar, tenant: TenantId, stopping: watch::Receiver<bool>) {
+    if let Err(problem) = serve_all(&registrar, tenant, &stopping).await {
+        failed(&problem);
     }
 }
 
-async fn serve(registrar: &Registrar, tenant: &Tenant) -> Result<(), Problem> {
-    let scope = Scope::system(tenant.tenant_id);
-    while registrar.db.glance(&scope, store::is_any_due).await? {
-        let batch = registrar.claim(tenant.tenant_id, BATCH).await?;
+async fn serve_all(registrar: &Registrar, tenant: TenantId, stopping: &watch::Receiver<bool>) -> Result<(), Problem> {
+    let scope = Scope::system(tenant);
+    while !*stopping.borrow() && registrar.db.glance(&scope, store::is_any_due).await? {
+        let batch = registrar.claim(tenant, BATCH).await?;
         if batch.claimed.is_empty() {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::rules::visible;
-use crate::{entries::rules::code, ports::Capability};
+use crate::{entries::rules::code, ports::Capability, receipts::rules::page};
 
 storage::text_enum! {
     /// What documents are registered with.
@@ -25,8 +25,8 @@ storage::text_enum! {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = ProtocolConnection, example = json!({
     "connector": "docarea_soap", "ipa_code": "c_h501", "aoo_code": "A1B2C3D", "register_code": "RACC",
-    "base_url": "https://protocollo.comune.bugliano.example/docarea", "username": "sportello",
-    "entity_code": "BUGLIANO", "credential_set": true, "capabilities": ["register"],
+    "receipt_page": "https://servizi.comune.bugliano.example/ricevute/{code}", "base_url": "https://protocollo.comune.bugliano.example/docarea", "username": "sportello",
+    "entity_code": "BUGLIANO", "credential_set": true, "capabilities": ["register", "contents"],
     "updated_at": "2026-11-29T10:00:00+01:00", "version": 1
 }))]
 pub struct ConnectionView {
@@ -41,6 +41,9 @@ pub struct ConnectionView {
     /// The register here.
     #[schema(max_length = 16)]
     pub register_code: String,
+    /// Where receipts are verified, with `{code}` where the code goes; null: receipts have the code alone.
+    #[schema(max_length = 500)]
+    pub receipt_page: Option<String>,
     /// Where the protocol system is.
     #[schema(max_length = 500)]
     pub base_url: Option<String>,
@@ -68,7 +71,7 @@ pub struct ConnectionView {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewProtocolConnection, example = json!({
     "connector": "http_json", "ipa_code": "c_h501", "aoo_code": "A1B2C3D", "register_code": "RACC",
-    "base_url": "https://protocollo.comune.bugliano.example/api", "credential": "0123456789abcdef0123456789abcdef"
+    "receipt_page": "https://servizi.comune.bugliano.example/ricevute/{code}", "base_url": "https://protocollo.comune.bugliano.example/api", "credential": "0123456789abcdef0123456789abcdef"
 }))]
 pub struct NewConnection {
     /// What documents are registered with.
@@ -85,6 +88,15 @@ pub struct NewConnection {
     #[validate(custom(function = code))]
     #[schema(min_length = 1, max_length = 16, pattern = "^[A-Za-z0-9_.-]{1,16}$")]
     pub register_code: String,
+    /// Where receipts are verified: a page of the Comune's, or `/receipts/{code}` here, with `{code}` where the code
+    /// goes. Receipts show it as QR code; those that were issued keep theirs.
+    #[validate(length(min = 14, max = 500), custom(function = page))]
+    #[schema(
+        min_length = 14,
+        max_length = 500,
+        pattern = r"^(https://[^{\s]|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?/)[!-~]*\{code\}[!-~]*$"
+    )]
+    pub receipt_page: Option<String>,
     /// Where the protocol system is: https, or http to a host that the settings name in `private_hosts`.
     #[validate(length(min = 8, max = 500), custom(function = visible))]
     #[schema(min_length = 8, max_length = 500, pattern = "^[!-~]+$")]

@@ -17,7 +17,7 @@ use super::{
     rules, store,
     store::Connection,
 };
-use crate::ports::Connectors;
+use crate::{ports::Connectors, registrations::changes as registrations};
 
 fn view(row: Option<Connection>, slug: &str, connectors: &Connectors) -> ConnectionView {
     let told = |connector| connectors.capabilities(connector).to_vec();
@@ -27,6 +27,7 @@ fn view(row: Option<Connection>, slug: &str, connectors: &Connectors) -> Connect
             ipa_code: row.ipa_code,
             aoo_code: row.aoo_code,
             register_code: row.register_code,
+            receipt_page: row.receipt_page,
             base_url: row.base_url,
             username: row.username,
             entity_code: row.entity_code,
@@ -40,6 +41,7 @@ fn view(row: Option<Connection>, slug: &str, connectors: &Connectors) -> Connect
             ipa_code: rules::default_ipa_code(slug),
             aoo_code: rules::DEFAULT_AOO.to_owned(),
             register_code: rules::DEFAULT_REGISTER.to_owned(),
+            receipt_page: None,
             base_url: None,
             username: None,
             entity_code: None,
@@ -76,7 +78,8 @@ async fn show_protocol_connection(caller: Caller, db: Data<Db>, connectors: Data
 /// Connect the Comune with its protocol system
 ///
 /// For admins. From now on what is registered here is handed on to it. What is on its way already is handed on to it
-/// too. Another area or register code begins another register.
+/// too; with another connector or address, somebody has to look first at what the one before may have registered.
+/// Another area or register code begins another register.
 #[utoipa::path(tag = "protocol", request_body = NewConnection, params(IfMatchHeader), responses(
     (status = 200, description = "Connected. `ETag` is set.", body = ConnectionView),
     (status = 403, description = "`forbidden`: not an admin", body = ProblemBody, content_type = "application/problem+json"),
@@ -102,6 +105,7 @@ async fn update_protocol_connection(
             let version = before.as_ref().map_or(0, |it| it.version);
             if_match.check(version, true)?;
             // Nobody sends a credential to another place by changing the address alone.
+            let was = before.as_ref().map(|it| (it.connector, it.base_url.clone()));
             let kept = before
                 .filter(|it| (it.connector, &it.base_url) == (new.connector, &new.base_url))
                 .and_then(|it| it.concealed);
@@ -112,6 +116,7 @@ async fn update_protocol_connection(
                 ipa_code: new.ipa_code.clone(),
                 aoo_code: new.aoo_code.clone(),
                 register_code: new.register_code.clone(),
+                receipt_page: new.receipt_page.clone(),
                 base_url: new.base_url.clone(),
                 username: new.username.clone(),
                 entity_code: new.entity_code.clone(),
@@ -120,6 +125,9 @@ async fn update_protocol_connection(
                 updated_at: tx.now(),
             };
             store::put(tx, &after, version)?;
+            if was.is_some_and(|was| was != (after.connector, after.base_url.clone())) {
+                registrations::moved(tx)?;
+            }
             record(tx, "protocol-connection.updated", after.version, after.connector)?;
             store::get(tx)
         })
@@ -132,7 +140,7 @@ async fn update_protocol_connection(
 /// Disconnect the Comune from its protocol system
 ///
 /// For admins. Forgets address and credential: what is registered from now on is registered here alone. What was on
-/// its way is told as failed.
+/// its way is told as failed; where an attempt may have come to something, somebody has to look.
 #[utoipa::path(tag = "protocol", params(IfMatchHeader), responses(
     (status = 204, description = "Disconnected"),
     (status = 403, description = "`forbidden`: not an admin", body = ProblemBody, content_type = "application/problem+json"),
@@ -147,6 +155,7 @@ async fn remove_protocol_connection(caller: Caller, if_match: IfMatch, db: Data<
         let before = store::get(tx)?.ok_or_else(not_found)?;
         if_match.check(before.version, true)?;
         store::delete(tx)?;
+        registrations::moved(tx)?;
         record(tx, "protocol-connection.deleted", before.version, before.connector)
     })
     .await?;

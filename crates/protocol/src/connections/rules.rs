@@ -87,6 +87,7 @@ mod tests {
             ipa_code: "c_x000".to_owned(),
             aoo_code: "AOO".to_owned(),
             register_code: "RACC".to_owned(),
+            receipt_page: None,
             base_url: outside.then(|| "https://protocollo.example/x".to_owned()),
             username: docarea.then(|| "sportello".to_owned()),
             entity_code: docarea.then(|| "ENTE".to_owned()),

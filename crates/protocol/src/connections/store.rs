@@ -1,12 +1,12 @@
 //! Queries over the connection.
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_query};
 use jiff::Timestamp;
 use kernel::Problem;
 use platform::problems::VERSION_MISMATCH;
 use storage::{
     Tx,
-    types::{At, Key},
+    types::{At, Key, Uid},
 };
 
 use super::{model::ConnectorKind, rules};
@@ -27,6 +27,8 @@ pub struct Connection {
     pub aoo_code: String,
     /// The register here.
     pub register_code: String,
+    /// Where receipts are verified.
+    pub receipt_page: Option<String>,
     /// Where the protocol system is.
     pub base_url: Option<String>,
     /// The user there.
@@ -54,6 +56,8 @@ pub struct Identity {
     pub aoo_code: String,
     /// The register here.
     pub register_code: String,
+    /// Where receipts are verified.
+    pub receipt_page: Option<String>,
 }
 
 impl Identity {
@@ -72,6 +76,20 @@ pub fn get(tx: &mut Tx<'_>) -> storage::Result<Option<Connection>> {
     Ok(mine.select(Connection::as_select()).first(tx.conn()).optional()?)
 }
 
+/// Keeps the connection as it is until the end of the transaction: whoever takes something to be handed on knows where
+/// it goes, and whoever connects the Comune anew knows of all that was taken before.
+///
+/// # Errors
+/// When the database fails.
+pub fn share(tx: &mut Tx<'_>) -> storage::Result<()> {
+    if tx.writes_beside_others() {
+        let tenant = Key(tx.tenant());
+        let locked = sql_query("SELECT version FROM protocol_connections WHERE tenant_id = $1 FOR SHARE");
+        locked.bind::<Uid, _>(tenant).execute(tx.conn())?;
+    }
+    Ok(())
+}
+
 /// What registers are called, also where nothing was set.
 ///
 /// # Errors
@@ -83,12 +101,14 @@ pub fn identity(tx: &mut Tx<'_>, slug: &str) -> storage::Result<Identity> {
             ipa_code: rules::default_ipa_code(slug),
             aoo_code: rules::DEFAULT_AOO.to_owned(),
             register_code: rules::DEFAULT_REGISTER.to_owned(),
+            receipt_page: None,
         },
         |it| Identity {
             connector: it.connector,
             ipa_code: it.ipa_code,
             aoo_code: it.aoo_code,
             register_code: it.register_code,
+            receipt_page: it.receipt_page,
         },
     ))
 }
@@ -104,6 +124,7 @@ pub(super) fn put(tx: &mut Tx<'_>, new: &Connection, from: i64) -> storage::Resu
         c::ipa_code.eq(&new.ipa_code),
         c::aoo_code.eq(&new.aoo_code),
         c::register_code.eq(&new.register_code),
+        c::receipt_page.eq(&new.receipt_page),
         c::base_url.eq(&new.base_url),
         c::username.eq(&new.username),
         c::entity_code.eq(&new.entity_code),

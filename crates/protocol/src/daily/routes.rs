@@ -5,13 +5,14 @@ use actix_web::{
     http::{StatusCode, header},
     web::Data,
 };
+use jiff::civil::Date;
 use kernel::Page;
 use platform::{
     access::{
         Caller,
         policy::{self, ProtocolWish},
     },
-    http::{Answer, IdPath, Params, ProblemBody, Reply, not_found, paging},
+    http::{Answer, IdPath, Params, ProblemBody, Reply, not_found, paging, sane_date},
 };
 use serde::Deserialize;
 use storage::Db;
@@ -39,8 +40,8 @@ pub struct DailyQuery {
 
 /// Daily registers
 ///
-/// The newest first. One is made of each register after midnight in Italy, for the day before, also where nothing was
-/// registered. For admins, managers of the central office, and systems with the scope `protocol:read`.
+/// The newest day first. One is made of each register after midnight in Italy, for the day before, also where nothing
+/// was registered. For admins, managers of the central office, and systems with the scope `protocol:read`.
 #[utoipa::path(tag = "protocol", params(DailyQuery), responses(
     (status = 200, description = "A page of daily registers", body = Page<DailyView>),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),
@@ -49,9 +50,10 @@ pub struct DailyQuery {
 #[get("/daily-registers")]
 async fn list_daily_registers(caller: Caller, query: Params<DailyQuery>, db: Data<Db>) -> Answer {
     policy::protocol(&caller, ProtocolWish::ReadAll)?;
-    let page = paging::<DailyRegisterId>(query.limit, query.after.as_deref())?;
+    let page = paging::<(Date, DailyRegisterId)>(query.limit, query.after.as_deref())?;
+    page.after.map(|(day, _)| sane_date("after", day)).transpose()?;
     let found = db.read(&caller, move |tx| store::list(tx, &page)).await?;
-    Reply::page(Page::cut(found, &page, |it| it.id).map(DailyView::from))
+    Reply::page(Page::cut(found, &page, |it| (it.day, it.id)).map(DailyView::from))
 }
 
 /// A daily register
@@ -71,8 +73,8 @@ async fn show_daily_register(caller: Caller, id: IdPath<DailyRegister>, db: Data
 
 /// A daily register as XML
 ///
-/// For preservation: byte for byte as it was made, its digest is in the daily register. With the names of who sent what,
-/// so it is not for everybody.
+/// For preservation: byte for byte as it was made, its digest is in the daily register. With the names of who sent
+/// what, so it is not for everybody.
 #[utoipa::path(tag = "protocol", params(("daily_register_id" = DailyRegisterId, Path, description = "Which one")), responses(
     (status = 200, description = "The file", body = XmlFile, content_type = "application/xml"),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),

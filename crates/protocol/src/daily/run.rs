@@ -1,7 +1,7 @@
 //! Making the daily registers that are missing: of every day that is over, also of one on which nothing happened.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::civil::Date;
+use jiff::{SignedDuration, civil::Date};
 use kernel::{Problem, civil};
 use platform::changes::{Done, tell};
 use serde_json::json;
@@ -13,27 +13,51 @@ use super::{
     store,
 };
 use crate::{
-    connections::{self, Identity},
-    emergencies,
+    connections, emergencies,
     entries::store::{self as entries, Register, Standing},
 };
 
-/// How many days are made up for in one transaction.
-const DAYS_AT_ONCE: usize = 10;
+/// How far this machine's clock may be ahead of the database's. A day that was closed too early stays closed, and
+/// everything that is registered after it is dated by it.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// A day of which the daily register is to be made; nothing is registered or annulled on it any more.
+#[derive(Debug, Clone)]
+struct Closed {
+    ipa_code: String,
+    register: Register,
+    day: Date,
+}
+
+/// A daily register that was made, with its files.
+#[derive(Debug, Clone)]
+struct Made {
+    new: DailyRegister,
+    csv: String,
+    xml: String,
+}
 
 /// Makes the daily registers that are missing in a Comune. Several gateways may: each day is made once. Answers how
-/// many were made.
+/// many were made; none where this machine's clock is ahead of the database's.
+///
+/// One day at a time: it is closed in one short transaction, put together outside of any that writes, and kept in
+/// another, so that whoever registers meanwhile hardly waits.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn daily(db: &Db, scope: &Scope, slug: &str) -> Result<usize, Problem> {
+    let (now, database) = db.read(scope, |tx| Ok((tx.now(), store::database_clock(tx)?))).await?;
+    if let Some(database) = database.filter(|database| now.duration_since(*database) > AHEAD) {
+        tracing::error!(%now, %database, "this machine's clock is ahead of the database's: no daily register is made");
+        return Ok(0);
+    }
     let mut made = 0_usize;
     loop {
         let slug = slug.to_owned();
-        let some = db.write(scope, move |tx| some(tx, &slug)).await?;
-        made = made.saturating_add(some);
-        if some == 0 {
-            return Ok(made);
+        let Some(closed) = db.write(scope, move |tx| close_next(tx, &slug)).await? else { return Ok(made) };
+        let day = db.read(scope, move |tx| put_together(tx, &closed)).await?;
+        if db.write(scope, move |tx| keep(tx, &day)).await? {
+            made = made.saturating_add(1);
         }
     }
 }
@@ -56,24 +80,26 @@ pub fn is_any_missing(tx: &mut Tx<'_>, slug: &str) -> storage::Result<bool> {
     Ok(false)
 }
 
-fn some(tx: &mut Tx<'_>, slug: &str) -> storage::Result<usize> {
+/// Closes the next day that is missing somewhere.
+fn close_next(tx: &mut Tx<'_>, slug: &str) -> storage::Result<Option<Closed>> {
     let identity = connections::store::identity(tx, slug)?;
-    // Also a register that nobody has written to yet has its days.
-    entries::hold(tx, &identity.register())?;
-    let mut made = 0_usize;
-    for standing in entries::standings(tx)? {
-        while made < DAYS_AT_ONCE
-            && let Some(day) = missing(tx, &standing)?
-        {
-            entries::hold(tx, &standing.register)?;
-            // Whoever held it meanwhile may have made it.
-            if missing(tx, &standing)? == Some(day) {
-                make(tx, &identity, &standing.register, day)?;
-            }
-            made = made.saturating_add(1);
-        }
+    let (ipa_code, ordinary) = (identity.ipa_code.clone(), identity.register());
+    let mut standings = entries::standings(tx)?;
+    if standings.iter().all(|standing| standing.register != ordinary) {
+        // Also a register that nobody has written to yet has its days.
+        entries::hold(tx, &ordinary)?;
+        standings = entries::standings(tx)?;
     }
-    Ok(made)
+    for standing in standings {
+        let Some(day) = missing(tx, &standing)? else { continue };
+        let register = standing.register;
+        // Whoever registers or annuls something waits, or is waited for. A transaction that began before midnight and
+        // waits still is registered on the day that has begun.
+        entries::hold(tx, &register)?;
+        entries::close_until(tx, &register, civil::day_bounds(day).1)?;
+        return Ok(Some(Closed { ipa_code, register, day }));
+    }
+    Ok(None)
 }
 
 /// The next day of a register that is over and has no daily register. An emergency register has days until it was
@@ -94,10 +120,11 @@ fn sha256(text: &str) -> String {
     hex::encode(digest(&SHA256, text.as_bytes()))
 }
 
-fn make(tx: &mut Tx<'_>, identity: &Identity, register: &Register, day: Date) -> storage::Result<()> {
-    let bounds = civil::day_bounds(day);
-    let (registered, annulled) = entries::within(tx, register, bounds)?;
-    let of = DayOf { ipa_code: &identity.ipa_code, register, day, registered: &registered, annulled: &annulled };
+/// Puts together what was registered and annulled on a day. The same whoever does it: nothing of it changes any more.
+fn put_together(tx: &mut Tx<'_>, closed: &Closed) -> storage::Result<Made> {
+    let Closed { ipa_code, register, day } = closed;
+    let (registered, annulled) = entries::within(tx, register, civil::day_bounds(*day))?;
+    let of = DayOf { ipa_code, register, day: *day, registered: &registered, annulled: &annulled };
     let csv =
         files::csv(&of).map_err(|error| DbError::Other(format!("a daily register cannot be written: {error}")))?;
     let xml = files::xml(&of);
@@ -106,7 +133,7 @@ fn make(tx: &mut Tx<'_>, identity: &Identity, register: &Register, day: Date) ->
         id: tx.new_id(),
         aoo_code: register.aoo_code.clone(),
         register_code: register.register_code.clone(),
-        day,
+        day: *day,
         entries: count(registered.len()),
         annulments: count(annulled.len()),
         first_number: registered.first().map(|whole| whole.entry.number),
@@ -115,9 +142,21 @@ fn make(tx: &mut Tx<'_>, identity: &Identity, register: &Register, day: Date) ->
         xml_sha256: sha256(&xml),
         created_at: tx.now(),
     };
-    store::insert(tx, &new, &csv, &xml)?;
-    // A transaction that began before midnight and waits still is registered on the day that has begun.
-    entries::close_until(tx, register, bounds.1)?;
+    Ok(Made { new, csv, xml })
+}
+
+/// Keeps a daily register; `false` where somebody else has made it meanwhile.
+fn keep(tx: &mut Tx<'_>, made: &Made) -> storage::Result<bool> {
+    let Made { new, csv, xml } = made;
+    match tx.savepoint(|tx| store::insert(tx, new, csv, xml)) {
+        Ok(()) => {}
+        Err(failure)
+            if failure.is_unique("protocol_daily_registers", &["tenant_id", "aoo_code", "register_code", "day"]) =>
+        {
+            return Ok(false);
+        }
+        Err(failure) => return Err(failure),
+    }
     let after = json!({
         "id": new.id,
         "aoo_code": new.aoo_code,
@@ -129,5 +168,6 @@ fn make(tx: &mut Tx<'_>, identity: &Identity, register: &Register, day: Date) ->
         "csv_sha256": new.csv_sha256,
     });
     let (action, kind, subject) = ("daily_register.created", "daily_register", new.id);
-    tell(tx, Done { action, kind, subject, version: 1, before: None, after: Some(after) })
+    tell(tx, Done { action, kind, subject, version: 1, before: None, after: Some(after) })?;
+    Ok(true)
 }

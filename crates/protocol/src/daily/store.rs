@@ -1,20 +1,38 @@
 //! Queries over daily registers.
 
 use diesel::prelude::*;
-use jiff::civil::Date;
+use jiff::{Timestamp, civil::Date};
 use kernel::PageRequest;
 use storage::{
-    MultiBackend, Tx,
-    types::{At, Day, Key},
+    MultiBackend, Tx, fixed,
+    types::{At, Day, Instant, Key},
 };
 
 use super::model::{DailyFormat, DailyRegister, DailyRegisterId};
 use crate::{entries::store::Register, schema::protocol_daily_registers as d};
 
-/// Adds one with its files.
+#[derive(QueryableByName)]
+struct Clock {
+    #[diesel(sql_type = Instant)]
+    now: Timestamp,
+}
+
+/// What the database's own clock says; nothing where it has none: SQLite asks this machine's.
 ///
 /// # Errors
 /// When the database fails.
+pub fn database_clock(tx: &mut Tx<'_>) -> storage::Result<Option<Timestamp>> {
+    if !tx.writes_beside_others() {
+        return Ok(None);
+    }
+    let Clock { now } = fixed("SELECT clock_timestamp() AS now").get_result(tx.conn())?;
+    Ok(Some(now))
+}
+
+/// Adds one with its files.
+///
+/// # Errors
+/// When the day has one ([`storage::Failure::is_unique`]) or the database fails.
 pub fn insert(tx: &mut Tx<'_>, new: &DailyRegister, csv: &str, xml: &str) -> storage::Result<()> {
     let tenant = tx.tenant();
     diesel::insert_into(d::table)
@@ -50,16 +68,20 @@ pub fn last_day(tx: &mut Tx<'_>, register: &Register) -> storage::Result<Option<
     Ok(days.order(d::day.desc()).select(d::day).first(tx.conn()).optional()?)
 }
 
-/// A page of them, the newest first.
+/// A page of them, the newest day first.
 ///
 /// # Errors
 /// When the database fails.
-pub fn list(tx: &mut Tx<'_>, page: &PageRequest<DailyRegisterId>) -> storage::Result<Vec<DailyRegister>> {
+pub fn list(tx: &mut Tx<'_>, page: &PageRequest<(Date, DailyRegisterId)>) -> storage::Result<Vec<DailyRegister>> {
     let mut query = d::table.filter(d::tenant_id.eq(Key(tx.tenant()))).into_boxed::<MultiBackend>();
-    if let Some(after) = page.after {
-        query = query.filter(d::id.lt(Key(after)));
+    if let Some((day, id)) = page.after {
+        query = query.filter(d::day.lt(Day(day)).or(d::day.eq(Day(day)).and(d::id.lt(Key(id)))));
     }
-    Ok(query.order(d::id.desc()).limit(page.fetch()).select(DailyRegister::as_select()).load(tx.conn())?)
+    Ok(query
+        .order((d::day.desc(), d::id.desc()))
+        .limit(page.fetch())
+        .select(DailyRegister::as_select())
+        .load(tx.conn())?)
 }
 
 /// A daily register.

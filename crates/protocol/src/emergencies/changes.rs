@@ -103,6 +103,8 @@ pub fn close(
         return Err(closed().into());
     }
     let register = Register { aoo_code: before.aoo_code.clone(), register_code: before.register_code.clone() };
+    // Whoever annuls one of its entries does so before, or finds it recovered.
+    entries::hold(tx, &register)?;
     let (mut last, mut recovered) = (0, 0_i64);
     loop {
         let some = entries::along(tx, &register, last, AT_ONCE)?;

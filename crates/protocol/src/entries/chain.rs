@@ -1,6 +1,7 @@
 //! What is hashed of an entry, and whether a register is whole.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
 use kernel::civil;
 use serde_json::{Value, json};
 
@@ -58,6 +59,20 @@ pub fn hash(whole: &Whole) -> String {
     hex::encode(digest(&SHA256, text.as_bytes()))
 }
 
+/// The hash the annulment of an entry must have: SHA-256 of the entry's hash and of when, by whom, why and by which act
+/// it was annulled. Nothing of one that was not.
+pub fn annulment_hash(entry: &Entry) -> Option<String> {
+    let Entry { annulled_at, annulled_by, annulment_reason, annulment_act, hash, .. } = entry;
+    annulled_at.as_ref()?;
+    let told = json!({
+        "act": annulment_act,
+        "annulled_at": annulled_at.map(Timestamp::as_microsecond),
+        "annulled_by": annulled_by,
+        "reason": annulment_reason,
+    });
+    Some(hex::encode(digest(&SHA256, format!("{hash}{}", canonical(&told)).as_bytes())))
+}
+
 storage::text_enum! {
     /// What is wrong with a register.
     pub enum FaultCode {
@@ -71,7 +86,9 @@ storage::text_enum! {
         Link = "link",
         /// An entry is not what was registered.
         Content = "content",
-        /// The register does not end where it should.
+        /// An annulment is not what was written.
+        Annulment = "annulment",
+        /// The register does not end where it should, or nothing says where it ends.
         End = "end",
     }
 }
@@ -133,11 +150,19 @@ impl Walk {
         if entry.hash != self::hash(whole) {
             self.fault(seq, FaultCode::Content);
         }
+        if entry.annulment_hash != annulment_hash(entry) {
+            self.fault(seq, FaultCode::Annulment);
+        }
         self.last = Some(entry.clone());
     }
 
-    /// Compares the end with where the register says it stands; its `seq` is the last entry's.
-    pub fn end(&mut self, head: &Head) {
+    /// Compares the end with where the register says it stands; its `seq` is the last entry's. A register that has
+    /// entries and says nothing has lost its end.
+    pub fn end(&mut self, head: Option<&Head>) {
+        let Some(head) = head else {
+            let seq = self.last.as_ref().map_or(0, |last| last.seq);
+            return self.fault(seq, FaultCode::End);
+        };
         let end = match &self.last {
             Some(last) => {
                 (last.seq, last.hash.as_str(), last.number, last.year)
@@ -196,6 +221,7 @@ mod tests {
                 annulled_by: None,
                 annulment_reason: None,
                 annulment_act: None,
+                annulment_hash: None,
             };
             let party = Party {
                 role: PartyRole::Sender,
@@ -218,7 +244,7 @@ mod tests {
     fn codes(all: &[Whole], head: &Head) -> Vec<(i64, FaultCode)> {
         let mut walk = Walk::default();
         all.iter().for_each(|whole| walk.see(whole));
-        walk.end(head);
+        walk.end(Some(head));
         walk.faults.iter().map(|fault| (fault.seq, fault.code)).collect()
     }
 
@@ -265,6 +291,33 @@ mod tests {
         let mut late = all;
         late[1].entry.registered_at = "2026-12-30T10:00:00Z".parse().unwrap();
         assert_eq!(codes(&late, &end), [(2, FaultCode::Time), (2, FaultCode::Content)]);
+    }
+
+    #[test]
+    fn an_annulment_is_as_it_was_written() {
+        let mut all = register(&TIMES);
+        let end = head(&all);
+        let entry = &mut all[1].entry;
+        entry.annulled_at = Some("2027-01-03T10:00:00Z".parse().unwrap());
+        entry.annulled_by = Some("staff:1".to_owned());
+        entry.annulment_reason = Some("Errore".to_owned());
+        entry.annulment_act = Some("Determinazione n. 3".to_owned());
+        assert_eq!(codes(&all, &end), [(2, FaultCode::Annulment)]);
+        all[1].entry.annulment_hash = annulment_hash(&all[1].entry);
+        assert_eq!(codes(&all, &end), []);
+        all[1].entry.annulment_act = Some("Determinazione n. 4".to_owned());
+        assert_eq!(codes(&all, &end), [(2, FaultCode::Annulment)]);
+        all[1].entry.annulled_at = None;
+        assert_eq!(codes(&all, &end), [(2, FaultCode::Annulment)]);
+    }
+
+    #[test]
+    fn a_register_without_its_end_is_not_whole() {
+        let all = register(&TIMES);
+        let mut walk = Walk::default();
+        all.iter().for_each(|whole| walk.see(whole));
+        walk.end(None);
+        assert_eq!(walk.faults, [Fault { seq: 4, code: FaultCode::End }]);
     }
 
     #[test]

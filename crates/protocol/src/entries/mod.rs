@@ -1,5 +1,6 @@
 //! Entries of the register: numbered without a gap, chained, never changed.
 
+mod attached;
 pub mod chain;
 pub mod changes;
 pub mod model;
@@ -9,6 +10,7 @@ pub mod segnatura;
 pub mod store;
 pub mod views;
 
+pub use attached::Attachments;
 pub use model::{
     Direction, DocumentRef, Entry, EntryChannel, EntryId, Party, PartyKind, PartyRole, Registration, Whole,
 };

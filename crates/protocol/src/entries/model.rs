@@ -1,6 +1,7 @@
 //! Entries of the register, as stored and asked for.
 
 use diesel::prelude::*;
+use documents::files::{Document, DocumentId};
 use jiff::{Timestamp, civil::Date};
 use kernel::{Id, TaxCode};
 use platform::{directory::OfficeId, settings::rules::one_line};
@@ -12,6 +13,7 @@ use validator::Validate;
 use super::rules;
 use crate::{
     emergencies::EmergencyRegisterId,
+    receipts::Answering,
     schema::{protocol_entries, protocol_parties},
 };
 
@@ -119,14 +121,14 @@ pub struct Party {
     pub email: Option<String>,
 }
 
-/// A file of an entry: its name, what it is, and what it weighs; its content is kept elsewhere
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+/// A file that is kept elsewhere: its name, what it is, and what it weighs
+#[derive(Clone, Serialize, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = ProtocolDocument, example = json!({
+#[schema(as = NewProtocolDocument, example = json!({
     "file_name": "istanza.pdf", "media_type": "application/pdf",
     "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size_bytes": 48213
 }))]
-pub struct DocumentRef {
+pub struct NewDocumentRef {
     /// What the file is called; no path.
     #[validate(length(min = 1, max = 200), custom(function = rules::file_name))]
     #[schema(
@@ -149,6 +151,49 @@ pub struct DocumentRef {
     pub size_bytes: i64,
 }
 
+/// A file of an entry: its name, what it is, and what it weighs
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ProtocolDocument, example = json!({
+    "file_name": "istanza.pdf", "media_type": "application/pdf",
+    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size_bytes": 48213,
+    "document_id": "01980000-0000-7000-8000-0000000000f0"
+}))]
+pub struct DocumentRef {
+    /// What the file is called.
+    #[schema(max_length = 255)]
+    pub file_name: String,
+    /// Its media type.
+    #[schema(max_length = 100)]
+    pub media_type: String,
+    /// SHA-256 of its bytes, in lower-case hexadecimal (impronta).
+    #[schema(max_length = 64)]
+    pub sha256: String,
+    /// How many bytes it has.
+    #[schema(minimum = 0)]
+    pub size_bytes: i64,
+    /// The document, where it was sent in here: its content is at `/documents/{document_id}/content`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_id: Option<DocumentId>,
+}
+
+impl From<NewDocumentRef> for DocumentRef {
+    fn from(NewDocumentRef { file_name, media_type, sha256, size_bytes }: NewDocumentRef) -> Self {
+        Self { file_name, media_type, sha256, size_bytes, document_id: None }
+    }
+}
+
+impl From<&Document> for DocumentRef {
+    fn from(document: &Document) -> Self {
+        Self {
+            file_name: document.name.clone(),
+            media_type: document.media_type.as_str().to_owned(),
+            sha256: document.sha256.clone(),
+            size_bytes: document.size_bytes,
+            document_id: Some(document.id),
+        }
+    }
+}
+
 /// A document to be registered
 #[derive(Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -156,10 +201,8 @@ pub struct DocumentRef {
     "direction": "inbound", "subject": "Richiesta di occupazione di suolo pubblico", "classification": "VI.3",
     "office_id": "01980000-0000-7000-8000-000000000002", "channel": "counter",
     "parties": [{ "role": "sender", "kind": "person", "given_name": "Anna", "family_name": "Prova" }],
-    "documents": [{
-        "file_name": "istanza.pdf", "media_type": "application/pdf",
-        "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size_bytes": 48213
-    }]
+    "document_ids": ["01980000-0000-7000-8000-0000000000f0"],
+    "answering": { "due_on": "2026-12-23", "silence": "assent" }
 }))]
 pub struct NewProtocolEntry {
     /// Which way it goes.
@@ -205,10 +248,20 @@ pub struct NewProtocolEntry {
     #[validate(length(max = 50), nested)]
     #[schema(max_items = 50)]
     pub parties: Vec<Party>,
-    /// Its files; the first is the principal one.
-    #[validate(length(min = 1, max = 50), nested)]
-    #[schema(min_items = 1, max_items = 50)]
-    pub documents: Vec<DocumentRef>,
+    /// Its files that the caller sent in here (`POST /documents`): they become the entry's, and are read by whoever may
+    /// read it. The first is the principal one. There are 50 files at most, and one at least, here or in `documents`.
+    #[serde(default)]
+    #[validate(length(max = 50))]
+    #[schema(max_items = 50)]
+    pub document_ids: Vec<DocumentId>,
+    /// Its files that are kept elsewhere; the first is the principal one where there is none in `document_ids`.
+    #[serde(default)]
+    #[validate(length(max = 50), nested)]
+    #[schema(max_items = 50)]
+    pub documents: Vec<NewDocumentRef>,
+    /// What the receipt says of the answer; for what comes in.
+    #[validate(nested)]
+    pub answering: Option<Answering>,
 }
 
 /// What an entry is made of, whoever asks for it.
@@ -232,10 +285,15 @@ pub struct Registration {
     pub confidential: bool,
     /// Who sent it and whom it is for.
     pub parties: Vec<Party>,
-    /// Its files; the first is the principal one.
+    /// Its files that whoever acts has sent in and that belong to nothing yet: they become the entry's. They come
+    /// first.
+    pub attach: Vec<DocumentId>,
+    /// Its other files: what is kept elsewhere, or belongs to what is filed. The first of all is the principal one.
     pub documents: Vec<DocumentRef>,
     /// What it is registered for, such as `case:…`: the same twice is one entry.
     pub source_key: Option<String>,
+    /// What the receipt says of the answer; for what comes in.
+    pub answering: Option<Answering>,
 }
 
 impl From<NewProtocolEntry> for Registration {
@@ -251,7 +309,9 @@ impl From<NewProtocolEntry> for Registration {
             confidential,
             emergency_register_id: _,
             parties,
+            document_ids,
             documents,
+            answering,
         } = new;
         Self {
             direction,
@@ -263,8 +323,10 @@ impl From<NewProtocolEntry> for Registration {
             received_on,
             confidential,
             parties,
-            documents,
+            attach: document_ids,
+            documents: documents.into_iter().map(DocumentRef::from).collect(),
             source_key: None,
+            answering,
         }
     }
 }
@@ -325,6 +387,8 @@ pub struct Entry {
     pub annulment_reason: Option<String>,
     /// By which act.
     pub annulment_act: Option<String>,
+    /// The hash of the annulment.
+    pub annulment_hash: Option<String>,
 }
 
 /// A party as it is stored.
@@ -405,6 +469,7 @@ pub struct NewProtocolAnnulment {
 
 kernel::redacted_debug!(
     Party,
+    NewDocumentRef,
     DocumentRef,
     NewProtocolEntry,
     Registration,

@@ -32,7 +32,7 @@ use super::{
     store::{self, Filter},
     views::{EntryItem, EntryView, XmlFile},
 };
-use crate::registrations::store as registrations;
+use crate::{receipts, registrations::store as registrations};
 
 /// Which entries.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -112,6 +112,7 @@ fn view(tx: &mut Tx<'_>, caller: &Caller, whole: Whole) -> storage::Result<Entry
     let Whole { entry, parties } = whole;
     let registration = registrations::of_entry(tx, entry.id)?;
     let recovered_entry_id = store::recovering(tx, entry.id)?;
+    let receipt = receipts::store::of_entry(tx, entry.id)?;
     let path = format!("/{}/v1/protocol-entries/{}", caller.tenant.slug, entry.id);
     let link = |rel: &str, method: &str| Link {
         rel: rel.to_owned(),
@@ -150,6 +151,7 @@ fn view(tx: &mut Tx<'_>, caller: &Caller, whole: Whole) -> storage::Result<Entry
         hash: entry.hash,
         recovers_entry_id: entry.recovers_id,
         recovered_entry_id,
+        receipt_code: receipt.map(|receipt| receipt.code),
         registration_id: registration.as_ref().map(|row| row.id),
         registration_state: registration.map(|row| row.state),
         links,
@@ -164,14 +166,14 @@ fn find(tx: &mut Tx<'_>, rows: &Rows, id: EntryId) -> storage::Result<Whole> {
 
 /// Register a document
 ///
-/// It has its number at once, and keeps it. Where the Comune has a protocol system of its own, the document is handed on
-/// to it in the background; its number there is in the registration. For staff, each for their offices, and for systems
-/// with the scope `protocol:write`.
+/// It has its number at once, and keeps it. Where the Comune has a protocol system of its own, the document is handed
+/// on to it in the background; its number there is in the registration. For staff, each for their offices, and for
+/// systems with the scope `protocol:write`.
 #[utoipa::path(tag = "protocol", request_body = NewProtocolEntry,
     params(("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$", description = "A random key, the same on every retry; at least 16 characters from callers who have not signed in")), responses(
     (status = 201, description = "Registered. `ETag` is set. `Location` is set.", body = EntryView),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "`emergency-register-closed`, `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "`emergency-register-closed`, `document-attached`, `document-not-released`, `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-body`, `idempotency-key-reused`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[post("/protocol-entries")]
@@ -241,8 +243,8 @@ async fn show_protocol_entry(caller: Caller, id: IdPath<Entry>, db: Data<Db>) ->
 
 /// The segnatura of an entry
 ///
-/// In the fields of AgID's schema 3.0.0, without the signature that the schema wants: whoever has the Comune's seal adds
-/// it.
+/// In the fields of AgID's schema 3.0.0, without the signature that the schema wants: whoever has the Comune's seal
+/// adds it. What was registered in an emergency first names that number too.
 #[utoipa::path(tag = "protocol", params(("entry_id" = EntryId, Path, description = "Which entry")), responses(
     (status = 200, description = "The segnatura, unsigned", body = XmlFile, content_type = "application/xml"),
     (status = 403, description = "`forbidden`: not staff, or without the scope", body = ProblemBody, content_type = "application/problem+json"),
@@ -251,18 +253,25 @@ async fn show_protocol_entry(caller: Caller, id: IdPath<Entry>, db: Data<Db>) ->
 #[get("/protocol-entries/{entry_id}/segnatura")]
 async fn show_segnatura(caller: Caller, id: IdPath<Entry>, db: Data<Db>) -> Answer {
     let rows = policy::protocol(&caller, ProtocolWish::Read)?;
-    let whole = db.read(&caller, move |tx| find(tx, &rows, id.0)).await?;
+    let (whole, first) = db
+        .read(&caller, move |tx| {
+            let whole = find(tx, &rows, id.0)?;
+            let first = whole.entry.recovers_id.map(|id| store::get(tx, id)).transpose()?.flatten();
+            Ok((whole, first))
+        })
+        .await?;
     Ok(HttpResponse::Ok()
         .content_type("application/xml")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"segnatura.xml\""))
-        .body(segnatura::write(&whole, &caller.tenant.name)))
+        .body(segnatura::write(&whole, first.as_ref(), &caller.tenant.name)))
 }
 
 /// Annul an entry
 ///
-/// It stays, marked, with why and by which act (DPR 445/2000, articolo 54); its number is not given again. For managers
-/// of the entry's office, managers of the central office, admins, and systems with the scope `protocol:write`.
+/// It stays, marked, with why and by which act (DPR 445/2000, articolo 54); its number is not given again, and what
+/// waits to be handed on to the Comune's own protocol system is not. For managers of the entry's office, managers of
+/// the central office, admins, and systems with the scope `protocol:write`.
 #[utoipa::path(tag = "protocol", request_body = NewProtocolAnnulment,
     params(("entry_id" = EntryId, Path, description = "Which entry"), IdempotencyKeyHeader, IfMatchHeader), responses(
     (status = 200, description = "Annulled. `ETag` is set.", body = EntryView),

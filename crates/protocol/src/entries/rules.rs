@@ -9,6 +9,7 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use validator::ValidationError;
 
 use super::model::{Direction, Entry, Party, PartyKind, PartyRole, Registration};
+use crate::receipts;
 
 /// Where a register stands; the sequence is that of the entry which is about to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,12 +66,15 @@ pub fn folded(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// The most files of an entry.
+const MOST_FILES: usize = 50;
+
 /// Whether something can be registered: whoever sent what came in is named, and whom what goes out is for (DPR
-/// 445/2000, articolo 53, comma 1).
+/// 445/2000, articolo 53, comma 1), nothing came in tomorrow, and no answer was due yesterday.
 ///
 /// # Errors
 /// `invalid-body`, naming the field.
-pub fn check(new: &Registration) -> Result<(), Problem> {
+pub fn check(new: &Registration, today: Date) -> Result<(), Problem> {
     let has = |role| new.parties.iter().any(|party| party.role == role);
     let needed = match new.direction {
         Direction::Inbound if !has(PartyRole::Sender) => Some("who sent it"),
@@ -79,6 +83,17 @@ pub fn check(new: &Registration) -> Result<(), Problem> {
     };
     if let Some(who) = needed {
         return Err(Problem::new(&INVALID_BODY).field("/parties", "incomplete", who));
+    }
+    match new.attach.len().saturating_add(new.documents.len()) {
+        0 => return Err(Problem::new(&INVALID_BODY).field("/documents", "incomplete", "at least one file")),
+        1..=MOST_FILES => {}
+        _ => return Err(Problem::new(&INVALID_BODY).field("/documents", "too-many", "50 files at most")),
+    }
+    if let Some(answering) = &new.answering {
+        receipts::rules::check(answering, new.direction, today)?;
+    }
+    if new.received_on.is_some_and(|day| day > today) {
+        return Err(Problem::new(&INVALID_BODY).field("/received_on", "in-the-future", "no later than today"));
     }
     for (at, party) in new.parties.iter().enumerate() {
         check_party(party).map_err(|(name, words)| {
@@ -255,8 +270,8 @@ mod tests {
         }
     }
 
-    fn wanted(direction: Direction, parties: Vec<Party>) -> Result<(), Option<String>> {
-        let new = Registration {
+    fn new(direction: Direction, parties: Vec<Party>) -> Registration {
+        Registration {
             direction,
             subject: "Prova".to_owned(),
             classification: None,
@@ -266,10 +281,21 @@ mod tests {
             received_on: None,
             confidential: false,
             parties,
+            attach: vec![Id::from_uuid(Uuid::nil())],
             documents: Vec::new(),
             source_key: None,
-        };
-        check(&new).map_err(|problem| problem.errors.first().map(|error| error.pointer.clone()))
+            answering: None,
+        }
+    }
+
+    const TODAY: Date = jiff::civil::date(2026, 11, 29);
+
+    fn wanted(direction: Direction, parties: Vec<Party>) -> Result<(), Option<String>> {
+        refused_at(&new(direction, parties))
+    }
+
+    fn refused_at(new: &Registration) -> Result<(), Option<String>> {
+        check(new, TODAY).map_err(|problem| problem.errors.first().map(|error| error.pointer.clone()))
     }
 
     #[test]
@@ -287,6 +313,16 @@ mod tests {
         }
         let coded = Party { vat_number: Some("01234567890".to_owned()), ..party(sender, PartyKind::Person) };
         assert_eq!(wanted(Direction::Inbound, vec![coded]), Err(Some("/parties/0/vat_number".to_owned())));
+    }
+
+    #[test]
+    fn nothing_arrives_tomorrow() {
+        let arrived = |day| {
+            let sender = party(PartyRole::Sender, PartyKind::Person);
+            refused_at(&Registration { received_on: Some(day), ..new(Direction::Inbound, vec![sender]) })
+        };
+        assert_eq!(arrived(TODAY), Ok(()));
+        assert_eq!(arrived(TODAY.tomorrow().unwrap()), Err(Some("/received_on".to_owned())));
     }
 
     #[test]

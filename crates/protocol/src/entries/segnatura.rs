@@ -1,25 +1,25 @@
-//! The segnatura of an entry, in the fields of AgID's schema 3.0.0 (Linee guida sul documento informatico, allegato 6).
+//! The segnatura of an entry, after AgID's schema 3.0.0 (segnatura_protocollo.xsd of AgID/protocollo-comunicazione-aoo;
+//! Linee guida sul documento informatico, allegato 6), whose attributes are in its namespace as its elements are.
 //!
-//! It is a template: the schema wants it signed with the administration's seal, which this server has not. Whoever signs
-//! adds `ds:Signature` as its last element.
+//! It is a template: the schema wants it signed with the administration's seal, which this server has not. Whoever
+//! signs adds `ds:Signature` as its last element.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kernel::civil;
 
-use super::model::{Direction, DocumentRef, Party, PartyKind, PartyRole, Whole};
+use super::model::{Direction, DocumentRef, Entry, Party, PartyKind, PartyRole, Whole};
 use crate::xml::Xml;
 
 const NAMESPACE: &str = "http://www.agid.gov.it/protocollo/";
 
-/// The segnatura, unsigned. `comune` is what the Comune is called.
-pub fn write(whole: &Whole, comune: &str) -> String {
+/// The segnatura, unsigned. `first` is the entry of an emergency register that has its ordinary number here, `comune`
+/// what the Comune is called.
+pub fn write(whole: &Whole, first: Option<&Entry>, comune: &str) -> String {
     let Whole { entry, parties } = whole;
-    let local = civil::to_rome(entry.registered_at);
     let own = |xml: &mut Xml| {
         xml.within("prot:Amministrazione", &[], |xml| {
             xml.text("prot:DenominazioneAmministrazione", comune);
             xml.text("prot:CodiceIPAAmministrazione", &entry.ipa_code);
-            xml.text("prot:DenominazioneAOO", &entry.aoo_code);
             xml.text("prot:CodiceIPAAOO", &entry.aoo_code);
         });
     };
@@ -28,21 +28,17 @@ pub fn write(whole: &Whole, comune: &str) -> String {
     let root = [("xmlns:prot", NAMESPACE), ("prot:versione", "3.0.0"), ("prot:lang", "it")];
     xml.within("prot:SegnaturaInformatica", &root, |xml| {
         xml.within("prot:Intestazione", &[], |xml| {
-            xml.within("prot:Identificatore", &[], |xml| {
-                xml.text("prot:CodiceAmministrazione", &entry.ipa_code);
-                xml.text("prot:CodiceAOO", &entry.aoo_code);
-                xml.text("prot:CodiceRegistro", &entry.register_code);
-                xml.text("prot:NumeroRegistrazione", &format!("{:07}", entry.number));
-                xml.text("prot:DataRegistrazione", &local.strftime("%Y-%m-%d").to_string());
-                xml.text("prot:OraRegistrazione", &local.strftime("%H:%M:%S").to_string());
-            });
+            xml.within("prot:Identificatore", &[], |xml| identify(xml, entry));
+            if let Some(first) = first {
+                xml.within("prot:PrimaRegistrazione", &[], |xml| identify(xml, first));
+            }
             xml.text("prot:Oggetto", &entry.subject);
             let classification = entry.classification.as_deref().unwrap_or("non classificato");
             xml.within("prot:Classifica", &[], |xml| {
                 xml.text("prot:Denominazione", classification);
                 xml.text("prot:CodiceFlat", classification);
             });
-            xml.maybe("prot:Riservato", entry.confidential.then_some("riservato"));
+            xml.maybe("prot:Riservato", entry.confidential.then_some("true"));
         });
         xml.within("prot:Descrizione", &[], |xml| {
             xml.within("prot:Mittente", &[], |xml| match of(PartyRole::Sender).next() {
@@ -65,24 +61,37 @@ pub fn write(whole: &Whole, comune: &str) -> String {
     xml.end()
 }
 
-const RECEIVED: [(&str, &str); 2] = [("confermaRicezione", "false"), ("perConoscenza", "false")];
+// Nobody here would take the confirmation that the schema asks for by default.
+const RECEIVED: [(&str, &str); 2] = [("prot:confermaRicezione", "false"), ("prot:perConoscenza", "false")];
+
+fn identify(xml: &mut Xml, entry: &Entry) {
+    let local = civil::to_rome(entry.registered_at);
+    xml.text("prot:CodiceAmministrazione", &entry.ipa_code);
+    xml.text("prot:CodiceAOO", &entry.aoo_code);
+    xml.text("prot:CodiceRegistro", &entry.register_code);
+    xml.text("prot:NumeroRegistrazione", &format!("{:07}", entry.number));
+    xml.text("prot:DataRegistrazione", &local.strftime("%Y-%m-%d").to_string());
+    xml.text("prot:OraRegistrazione", &local.strftime("%H:%M:%S").to_string());
+}
 
 fn party(xml: &mut Xml, party: &Party) {
     let contacts = |xml: &mut Xml, name: &str| {
         if let Some(email) = &party.email {
-            xml.within(name, &[], |xml| xml.text_with("prot:IndirizzoTelematico", &[("tipo", "smtp")], email));
+            xml.within(name, &[], |xml| xml.text_with("prot:IndirizzoTelematico", &[("prot:tipo", "smtp")], email));
         }
     };
     match party.kind {
         PartyKind::Person => xml.within("prot:PersonaFisica", &[], |xml| {
             xml.text("prot:Nome", party.given_name.as_deref().unwrap_or_default());
             xml.text("prot:Cognome", party.family_name.as_deref().unwrap_or_default());
-            xml.maybe("prot:CodiceFiscale", party.tax_code.as_ref().map(kernel::TaxCode::as_str));
+            // The schema knows the one of sixteen signs, and not the numeric one that is given provisionally.
+            let tax_code = party.tax_code.as_ref().map(kernel::TaxCode::as_str);
+            xml.maybe("prot:CodiceFiscale", tax_code.filter(|code| code.len() == 16));
             contacts(xml, "prot:Contatti");
         }),
         PartyKind::Organisation => xml.within("prot:PersonaGiuridica", &[], |xml| {
             xml.text("prot:Denominazione", party.denomination.as_deref().unwrap_or_default());
-            xml.maybe("prot:CodiceFiscale_PartitaIva", party.vat_number.as_deref());
+            xml.maybe("prot:PIVAoCF", party.vat_number.as_deref());
             contacts(xml, "prot:ContattiPersonaGiuridica");
         }),
         PartyKind::Administration => xml.within("prot:Amministrazione", &[], |xml| {
@@ -95,7 +104,7 @@ fn party(xml: &mut Xml, party: &Party) {
 
 fn document(xml: &mut Xml, name: &str, file: &DocumentRef) {
     let digest = STANDARD.encode(hex::decode(&file.sha256).unwrap_or_default());
-    xml.within(name, &[("nomeFile", &file.file_name), ("mimeType", &file.media_type)], |xml| {
-        xml.text_with("prot:Impronta", &[("algoritmo", "SHA-256")], &digest);
+    xml.within(name, &[("prot:nomeFile", &file.file_name), ("prot:mimeType", &file.media_type)], |xml| {
+        xml.text_with("prot:Impronta", &[("prot:algoritmo", "SHA-256")], &digest);
     });
 }

@@ -15,10 +15,13 @@ use storage::{
 };
 
 use super::{
-    model::{Direction, Entry, EntryId, Party, PartyRow, Whole},
+    model::{Direction, Entry, EntryId, Party, PartyRole, PartyRow, Whole},
     rules::{self, Head, Numbered},
 };
 use crate::schema::{protocol_entries as e, protocol_parties as p, protocol_registers as r};
+
+/// How many rows are asked for by key in one statement.
+const AT_ONCE: usize = 500;
 
 /// A register, by its names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,24 +80,32 @@ pub fn take(tx: &mut Tx<'_>, register: &Register) -> storage::Result<Head> {
     Ok(Head { year, last_number, seq: last_seq, last_hash, last_registered_at })
 }
 
-/// Makes a register where it is missing, and holds it until the commit.
+#[derive(QueryableByName)]
+struct Held {
+    #[diesel(sql_type = Instant)]
+    last_registered_at: Timestamp,
+}
+
+/// Makes a register where it is missing, and holds it until the commit. Answers the instant before which nothing is
+/// written to it any more.
 ///
 /// # Errors
 /// When the database fails.
-pub fn hold(tx: &mut Tx<'_>, register: &Register) -> storage::Result<()> {
+pub fn hold(tx: &mut Tx<'_>, register: &Register) -> storage::Result<Timestamp> {
     let (tenant, now) = (tx.tenant(), tx.now());
-    fixed(
+    let held: Held = fixed(
         "INSERT INTO protocol_registers (tenant_id, aoo_code, register_code, year, last_number, last_seq, last_hash, \
          last_registered_at, created_at) VALUES (?, ?, ?, 0, 0, 0, '', ?, ?) \
-         ON CONFLICT (tenant_id, aoo_code, register_code) DO UPDATE SET last_seq = protocol_registers.last_seq",
+         ON CONFLICT (tenant_id, aoo_code, register_code) DO UPDATE SET last_seq = protocol_registers.last_seq \
+         RETURNING last_registered_at",
     )
     .bind::<Uid, _>(Key(tenant))
     .bind::<Text, _>(register.aoo_code.clone())
     .bind::<Text, _>(register.register_code.clone())
     .bind::<Instant, _>(At(now))
     .bind::<Instant, _>(At(now))
-    .execute(tx.conn())?;
-    Ok(())
+    .get_result(tx.conn())?;
+    Ok(held.last_registered_at)
 }
 
 /// Says where a register stands now.
@@ -129,6 +140,20 @@ pub fn close_until(tx: &mut Tx<'_>, register: &Register, until: Timestamp) -> st
         .filter(r::last_registered_at.lt(At(until)));
     diesel::update(mine).set(r::last_registered_at.eq(At(until))).execute(tx.conn())?;
     Ok(())
+}
+
+/// Every register of which there is an entry, whether anything says where it stands or not.
+///
+/// # Errors
+/// When the database fails.
+pub fn written_to(tx: &mut Tx<'_>) -> storage::Result<Vec<Register>> {
+    let rows: Vec<(String, String)> = e::table
+        .filter(e::tenant_id.eq(Key(tx.tenant())))
+        .select((e::aoo_code, e::register_code))
+        .distinct()
+        .order((e::aoo_code, e::register_code))
+        .load(tx.conn())?;
+    Ok(rows.into_iter().map(|(aoo_code, register_code)| Register { aoo_code, register_code }).collect())
 }
 
 /// Every register, by its names.
@@ -219,20 +244,22 @@ pub fn insert(tx: &mut Tx<'_>, whole: &Whole, person_keys: &[Option<String>]) ->
     Ok(())
 }
 
-/// Marks an entry as annulled; `false` where it was already.
+/// Writes the annulment of an entry as it is there; `false` where it was annulled already.
 ///
 /// # Errors
 /// When the database fails.
-pub fn annul(tx: &mut Tx<'_>, id: EntryId, reason: &str, act: &str) -> storage::Result<bool> {
-    let (now, actor) = (At(tx.now()), tx.actor().as_str().to_owned());
-    let standing =
-        e::table.filter(e::tenant_id.eq(Key(tx.tenant()))).filter(e::id.eq(Key(id))).filter(e::annulled_at.is_null());
+pub fn annul(tx: &mut Tx<'_>, entry: &Entry) -> storage::Result<bool> {
+    let standing = e::table
+        .filter(e::tenant_id.eq(Key(tx.tenant())))
+        .filter(e::id.eq(Key(entry.id)))
+        .filter(e::annulled_at.is_null());
     let changed = diesel::update(standing)
         .set((
-            e::annulled_at.eq(Some(now)),
-            e::annulled_by.eq(Some(actor)),
-            e::annulment_reason.eq(Some(reason)),
-            e::annulment_act.eq(Some(act)),
+            e::annulled_at.eq(entry.annulled_at.map(At)),
+            e::annulled_by.eq(&entry.annulled_by),
+            e::annulment_reason.eq(&entry.annulment_reason),
+            e::annulment_act.eq(&entry.annulment_act),
+            e::annulment_hash.eq(&entry.annulment_hash),
         ))
         .execute(tx.conn())?;
     Ok(changed == 1)
@@ -265,21 +292,50 @@ pub fn recovering(tx: &mut Tx<'_>, id: EntryId) -> storage::Result<Option<EntryI
     Ok(found.select(e::id).first(tx.conn()).optional()?)
 }
 
+/// Whether a person sent what was registered.
+///
+/// # Errors
+/// When the database fails.
+pub fn is_sender(tx: &mut Tx<'_>, id: EntryId, person_key: &str) -> storage::Result<bool> {
+    let mine = p::table
+        .filter(p::tenant_id.eq(Key(tx.tenant())))
+        .filter(p::entry_id.eq(Key(id)))
+        .filter(p::role.eq(PartyRole::Sender))
+        .filter(p::person_key.eq(person_key));
+    Ok(diesel::select(diesel::dsl::exists(mine)).get_result(tx.conn())?)
+}
+
 /// Who sent what was registered and whom it is for.
 ///
 /// # Errors
 /// When the database fails.
 pub fn parties(tx: &mut Tx<'_>, ids: &[EntryId]) -> storage::Result<HashMap<EntryId, Vec<Party>>> {
-    let keys: Vec<_> = ids.iter().copied().map(Key).collect();
-    let rows: Vec<PartyRow> = p::table
-        .filter(p::tenant_id.eq(Key(tx.tenant())))
-        .filter(p::entry_id.eq_any(keys))
-        .order((p::entry_id, p::place))
-        .select(PartyRow::as_select())
-        .load(tx.conn())?;
     let mut found: HashMap<EntryId, Vec<Party>> = HashMap::new();
-    for row in rows {
-        found.entry(row.entry_id).or_default().push(row.into());
+    for some in ids.chunks(AT_ONCE) {
+        let keys: Vec<_> = some.iter().copied().map(Key).collect();
+        let rows: Vec<PartyRow> = p::table
+            .filter(p::tenant_id.eq(Key(tx.tenant())))
+            .filter(p::entry_id.eq_any(keys))
+            .order((p::entry_id, p::place))
+            .select(PartyRow::as_select())
+            .load(tx.conn())?;
+        for row in rows {
+            found.entry(row.entry_id).or_default().push(row.into());
+        }
+    }
+    Ok(found)
+}
+
+/// Entries by their ids; ids in order give entries in order.
+///
+/// # Errors
+/// When the database fails.
+pub fn of_ids(tx: &mut Tx<'_>, ids: &[EntryId]) -> storage::Result<Vec<Entry>> {
+    let mut found = Vec::new();
+    for some in ids.chunks(AT_ONCE) {
+        let keys: Vec<_> = some.iter().copied().map(Key).collect();
+        let of = e::table.filter(e::tenant_id.eq(Key(tx.tenant()))).filter(e::id.eq_any(keys));
+        found.extend(of.order(e::id).select(Entry::as_select()).load::<Entry>(tx.conn())?);
     }
     Ok(found)
 }
@@ -416,7 +472,5 @@ pub fn naming(tx: &mut Tx<'_>, person_key: &str) -> storage::Result<Vec<Entry>> 
         .select(p::entry_id)
         .load(tx.conn())?;
     ids.dedup();
-    let keys: Vec<_> = ids.into_iter().map(Key).collect();
-    let found = e::table.filter(e::tenant_id.eq(Key(tx.tenant()))).filter(e::id.eq_any(keys));
-    Ok(found.order(e::id).select(Entry::as_select()).load(tx.conn())?)
+    of_ids(tx, &ids)
 }

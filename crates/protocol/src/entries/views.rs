@@ -104,7 +104,7 @@ impl From<Entry> for EntryItem {
     "parties": [{ "role": "sender", "kind": "person", "given_name": "Anna", "family_name": "Prova" }],
     "documents": [], "segnatura_signed": false, "previous_hash": "", "hash":
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "recovers_entry_id": null,
-    "recovered_entry_id": null, "registration_id": "01980000-0000-7000-8000-0000000000b0",
+    "recovered_entry_id": null, "receipt_code": "K7M2-PQ4X-9BCD-FGHJ", "registration_id": "01980000-0000-7000-8000-0000000000b0",
     "registration_state": "registered", "annulment": null, "version": 1, "links": []
 }))]
 pub struct EntryView {
@@ -171,6 +171,9 @@ pub struct EntryView {
     pub recovers_entry_id: Option<EntryId>,
     /// The entry with the ordinary number, of one of an emergency register.
     pub recovered_entry_id: Option<EntryId>,
+    /// The code of its receipt, for whoever filed it: `/receipts/{code}`. Null for what did not come in.
+    #[schema(max_length = 19)]
+    pub receipt_code: Option<String>,
     /// How it is handed on to the Comune's own protocol system; null in an emergency register.
     pub registration_id: Option<RegistrationId>,
     /// How far that is.

@@ -83,7 +83,8 @@ pub fn retry(
 ) -> storage::Result<Row> {
     let row = store::get(tx, id)?.ok_or_else(not_found)?;
     check(&row)?;
-    rules::may_retry(row.state, row.in_doubt, not_found_there)?;
+    let annulled = entries::get(tx, row.entry_id)?.is_some_and(|entry| entry.annulled_at.is_some());
+    rules::may_retry(row.state, row.in_doubt, not_found_there, annulled)?;
     store::retry(tx, &row, connector)?;
     recorded(tx, "protocol.retried", &row)?;
     tx.announce();
@@ -108,6 +109,43 @@ pub fn found(
     let entry = entries::get(tx, row.entry_id)?.ok_or_else(not_found)?;
     told(tx, "protocol.registered", &after, &entry)?;
     Ok(after)
+}
+
+/// Ends the waiting of an entry that was annulled. One that is under way, or may have come to something, is left to
+/// whoever hands it on: he looks before he sends.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn annulled(tx: &mut Tx<'_>, entry: &Entry) -> storage::Result<()> {
+    let waits = |row: &Row| row.state == RegistrationState::Pending && !row.in_doubt;
+    let Some(row) = store::of_entry(tx, entry.id)?.filter(waits) else { return Ok(()) };
+    given_up(tx, &row, entry, (RegistrationState::Failed, rules::ANNULLED))
+}
+
+/// Leaves to somebody to look what is in doubt: the system that may have it is not the one that is asked from now on.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn moved(tx: &mut Tx<'_>) -> storage::Result<()> {
+    for row in store::in_doubt(tx)? {
+        let Some(entry) = entries::get(tx, row.entry_id)? else { continue };
+        given_up(tx, &row, &entry, (RegistrationState::NeedsReview, rules::OUTCOME_UNKNOWN))?;
+    }
+    Ok(())
+}
+
+fn given_up(
+    tx: &mut Tx<'_>,
+    row: &Row,
+    entry: &Entry,
+    (state, problem): (RegistrationState, &str),
+) -> storage::Result<()> {
+    if !store::give_up(tx, row, state, problem)? {
+        // Whoever changed it meanwhile has settled it, or has it.
+        return Ok(());
+    }
+    let after = store::get(tx, row.id)?.ok_or_else(not_found)?;
+    told(tx, "protocol.failed", &after, entry)
 }
 
 fn recorded(tx: &mut Tx<'_>, action: &str, row: &Row) -> storage::Result<()> {

@@ -23,6 +23,7 @@ use super::{
     model::{
         ExternalView, NewExternalProtocol, NewProtocolAttempt, RegistrationId, RegistrationState, RegistrationView,
     },
+    rules,
     store::{self, Row},
 };
 use crate::{connections, ports::Receipt};
@@ -48,9 +49,10 @@ pub(crate) fn view(row: Row, caller: &Caller) -> RegistrationView {
     let mendable = matches!(row.state, RegistrationState::NeedsReview | RegistrationState::Failed);
     if mendable && may_write(caller, &row).is_ok() {
         let path = format!("/{}/v1/protocol-registrations/{}", caller.tenant.slug, row.id);
-        links = ["attempts", "external-protocol"]
-            .map(|rel| Link { rel: rel.to_owned(), method: "POST".to_owned(), href: format!("{path}/{rel}") })
-            .to_vec();
+        // What was annulled is not sent any more.
+        let attempts = (row.problem.as_deref() != Some(rules::ANNULLED)).then_some("attempts");
+        let link = |rel: &str| Link { rel: rel.to_owned(), method: "POST".to_owned(), href: format!("{path}/{rel}") };
+        links = attempts.into_iter().chain(["external-protocol"]).map(link).collect();
     }
     let external = row.external_number.zip(row.external_year).map(|(number, year)| ExternalView {
         register: row.external_register,
@@ -128,7 +130,7 @@ async fn show_protocol_registration(caller: Caller, id: IdPath<Row>, db: Data<Db
 /// Hand an entry on once more
 ///
 /// For what failed or needs somebody to look. Where nobody knows what came of an attempt, somebody has to have looked
-/// into the protocol system first, and to say so in `not_found_there`.
+/// into the protocol system first, and to say so in `not_found_there`. What was annulled is not handed on any more.
 #[utoipa::path(tag = "protocol", request_body = NewProtocolAttempt,
     params(("registration_id" = RegistrationId, Path, description = "Which registration"), IdempotencyKeyHeader, IfMatchHeader), responses(
     (status = 202, description = "It is on its way. `ETag` is set.", body = RegistrationView),

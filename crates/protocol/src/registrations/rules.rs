@@ -16,6 +16,16 @@ use crate::ports::{Capability, ProtocolError, Receipt};
 /// The waits between attempts, in seconds: 1, 5, 15 and 60 minutes, then 4, 12 and 24 hours.
 pub const WAITS_SECONDS: [u64; 7] = [60, 300, 900, 3600, 14_400, 43_200, 86_400];
 
+/// Why what was annulled is not handed on.
+pub const ANNULLED: &str = "annulled";
+
+/// Why somebody has to look: an attempt may have come to something.
+pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
+
+/// How many attempts more than there are waits for may begin: after the last wait there is one, and some may have ended
+/// with whoever made them.
+const BEYOND: i64 = 3;
+
 /// How far a wait may differ from what is said, in per cent.
 const SPREAD: u32 = 10;
 
@@ -37,6 +47,12 @@ pub fn first(in_doubt: bool, capabilities: &[Capability]) -> First {
         true if capabilities.contains(&Capability::Lookup) => First::LookUp,
         true => First::Ask,
     }
+}
+
+/// Whether something was begun so often that whoever begins it again would only go down with it. `attempts` counts
+/// those before this one.
+pub fn is_hopeless(attempts: i64, waits: &[Duration]) -> bool {
+    attempts > i64::try_from(waits.len()).unwrap_or(i64::MAX).saturating_add(BEYOND)
 }
 
 /// What became of an attempt.
@@ -98,11 +114,18 @@ fn impossible(state: RegistrationState, allowed: &[&str]) -> Problem {
 /// Whether somebody may have it tried once more.
 ///
 /// # Errors
-/// `invalid-transition` for what has its number; `invalid-body` where an attempt is in doubt and nobody has looked.
-pub fn may_retry(state: RegistrationState, in_doubt: bool, not_found_there: bool) -> Result<(), Problem> {
+/// `invalid-transition` for what has its number and for what was annulled; `invalid-body` where an attempt is in doubt
+/// and nobody has looked.
+pub fn may_retry(
+    state: RegistrationState,
+    in_doubt: bool,
+    not_found_there: bool,
+    is_annulled: bool,
+) -> Result<(), Problem> {
     match state {
         RegistrationState::Registered => Err(impossible(state, &[])),
         RegistrationState::Pending => Err(impossible(state, &[])),
+        _ if is_annulled => Err(impossible(state, &["registered"])),
         _ if in_doubt && !not_found_there => Err(Problem::new(&INVALID_BODY).field(
             "/not_found_there",
             "incomplete",
@@ -168,6 +191,12 @@ mod tests {
     }
 
     #[test]
+    fn what_was_begun_too_often_is_left_alone() {
+        let waits = WAITS_SECONDS.map(Duration::from_secs);
+        assert!(!is_hopeless(0, &waits) && !is_hopeless(10, &waits) && is_hopeless(11, &waits));
+    }
+
+    #[test]
     fn a_look_up_without_answer_leaves_the_doubt() {
         let waits = WAITS_SECONDS.map(Duration::from_secs);
         let unanswered = |error, attempts| {
@@ -183,7 +212,8 @@ mod tests {
     #[test]
     fn nothing_in_doubt_is_tried_before_somebody_has_looked() {
         use RegistrationState::{Failed, NeedsReview, Pending, Registered};
-        let retried = |state, in_doubt, looked| may_retry(state, in_doubt, looked).map_err(|problem| problem.kind.slug);
+        let retried =
+            |state, in_doubt, looked| may_retry(state, in_doubt, looked, false).map_err(|problem| problem.kind.slug);
         assert_eq!(retried(NeedsReview, true, false), Err("invalid-body"));
         assert_eq!(retried(NeedsReview, true, true), Ok(()));
         assert_eq!(retried(Failed, false, false), Ok(()));
@@ -191,6 +221,8 @@ mod tests {
             assert_eq!(retried(state, false, true), Err("invalid-transition"));
             assert!(may_write_down(state).is_err());
         }
+        // What was annulled is not sent any more, whoever has looked.
+        assert!(may_retry(NeedsReview, true, true, true).is_err() && may_retry(Failed, false, false, true).is_err());
         assert!(may_write_down(NeedsReview).is_ok() && may_write_down(Failed).is_ok());
     }
 }

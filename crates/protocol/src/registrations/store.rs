@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 use jiff::Timestamp;
-use kernel::{Id, PageRequest};
-use platform::{access::policy::Rows, directory::OfficeId};
+use kernel::{Id, PageRequest, Problem};
+use platform::{access::policy::Rows, directory::OfficeId, problems::VERSION_MISMATCH};
 use storage::{
     DbError, MultiBackend, Tx,
     types::{At, Key},
@@ -158,8 +158,9 @@ pub fn is_any_due(tx: &mut Tx<'_>) -> storage::Result<bool> {
     Ok(first.is_some())
 }
 
-/// Takes up to `limit` registrations that are due, to be handed on with this connector; each as it was before. From here
-/// on what becomes of them is in doubt until it is settled: whoever takes one may end before he has said what came of it.
+/// Takes up to `limit` registrations that are due, to be handed on with this connector; each as it was before. From
+/// here on what becomes of them is in doubt until it is settled: whoever takes one may end before he has said what came
+/// of it.
 ///
 /// # Errors
 /// When the database fails.
@@ -254,10 +255,12 @@ fn write_down(tx: &mut Tx<'_>, id: RegistrationId, receipt: &Receipt) -> storage
 /// Has a registration tried anew and at once, to whatever the Comune is connected with now.
 ///
 /// # Errors
-/// When the database fails.
+/// `version-mismatch` where somebody was faster, or when the database fails.
 pub fn retry(tx: &mut Tx<'_>, row: &Row, connector: ConnectorKind) -> storage::Result<()> {
     let (tenant, now) = (tx.tenant(), tx.now());
-    diesel::update(g::table.filter(g::tenant_id.eq(Key(tenant))).filter(g::id.eq(Key(row.id))))
+    let as_read =
+        g::table.filter(g::tenant_id.eq(Key(tenant))).filter(g::id.eq(Key(row.id))).filter(g::version.eq(row.version));
+    let changed = diesel::update(as_read)
         .set((
             g::connector.eq(connector),
             g::state.eq(RegistrationState::Pending),
@@ -269,16 +272,59 @@ pub fn retry(tx: &mut Tx<'_>, row: &Row, connector: ConnectorKind) -> storage::R
             g::version.eq(row.version.saturating_add(1)),
         ))
         .execute(tx.conn())?;
-    Ok(())
+    once(changed)
+}
+
+/// Another transaction may have changed it since it was read.
+fn once(changed: usize) -> storage::Result<()> {
+    if changed == 1 { Ok(()) } else { Err(Problem::new(&VERSION_MISMATCH).into()) }
+}
+
+/// Those that wait and of which nobody knows what came of an attempt.
+///
+/// # Errors
+/// When the database fails.
+pub fn in_doubt(tx: &mut Tx<'_>) -> storage::Result<Vec<Row>> {
+    let waiting = g::table
+        .filter(g::tenant_id.eq(Key(tx.tenant())))
+        .filter(g::state.eq(RegistrationState::Pending))
+        .filter(g::in_doubt.eq(true));
+    Ok(waiting.order(g::id).select(Row::as_select()).load(tx.conn())?)
+}
+
+/// Ends the waiting of one without anybody having tried it; `false` where somebody has changed it since it was read.
+///
+/// # Errors
+/// When the database fails.
+pub fn give_up(tx: &mut Tx<'_>, row: &Row, state: RegistrationState, problem: &str) -> storage::Result<bool> {
+    let (tenant, now) = (tx.tenant(), tx.now());
+    let as_read = g::table
+        .filter(g::tenant_id.eq(Key(tenant)))
+        .filter(g::id.eq(Key(row.id)))
+        .filter(g::state.eq(RegistrationState::Pending))
+        .filter(g::version.eq(row.version));
+    let changed = diesel::update(as_read)
+        .set((
+            g::state.eq(state),
+            g::leased_by.eq(None::<Key<()>>),
+            g::leased_until.eq(None::<At>),
+            g::problem.eq(Some(problem)),
+            g::settled_at.eq(Some(At(now))),
+            g::version.eq(row.version.saturating_add(1)),
+        ))
+        .execute(tx.conn())?;
+    Ok(changed == 1)
 }
 
 /// Writes down the number that somebody has found.
 ///
 /// # Errors
-/// When the database fails.
+/// `version-mismatch` where somebody was faster, or when the database fails.
 pub fn found(tx: &mut Tx<'_>, row: &Row, receipt: &Receipt) -> storage::Result<()> {
     let (tenant, now) = (tx.tenant(), tx.now());
-    diesel::update(g::table.filter(g::tenant_id.eq(Key(tenant))).filter(g::id.eq(Key(row.id))))
+    let as_read =
+        g::table.filter(g::tenant_id.eq(Key(tenant))).filter(g::id.eq(Key(row.id))).filter(g::version.eq(row.version));
+    let changed = diesel::update(as_read)
         .set((
             g::state.eq(RegistrationState::Registered),
             g::in_doubt.eq(false),
@@ -287,5 +333,6 @@ pub fn found(tx: &mut Tx<'_>, row: &Row, receipt: &Receipt) -> storage::Result<(
             g::version.eq(row.version.saturating_add(1)),
         ))
         .execute(tx.conn())?;
+    once(changed)?;
     write_down(tx, row.id, receipt)
 }

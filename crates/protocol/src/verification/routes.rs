@@ -15,9 +15,9 @@ use super::{model::Verification, verify};
 
 /// Whether the registers are whole
 ///
-/// Looks through every entry: that no number is missing, that each follows the one before it, and that none was
-/// changed. Takes some seconds where there are many. For admins, managers of the central office, and systems with the
-/// scope `protocol:read`.
+/// Looks through every entry: that no number is missing, that each follows the one before it, and that neither it nor
+/// its annulment was changed. Takes some seconds where there are many. For admins, managers of the central office, and
+/// systems with the scope `protocol:read`.
 #[utoipa::path(tag = "protocol", responses(
     (status = 200, description = "What it came to", body = Verification),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),

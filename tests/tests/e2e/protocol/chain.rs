@@ -65,6 +65,10 @@ async fn what_is_changed_nevertheless_is_found(server: Server) {
     for n in 0..3 {
         admin.post("/protocol-entries", body(&desk, &format!("Prova {n}"))).fresh_key().await.expect(201);
     }
+    let last = admin.get("/protocol-entries").query("number", 3).await.expect(200);
+    let path = format!("/protocol-entries/{}/annulment", last.text_at("/items/0/id"));
+    let why = json!({ "reason": "Errore", "act": "Determinazione n. 3" });
+    admin.post(&path, why).fresh_key().if_match("*").await.expect(200);
     let (sound, said) = verified(&server);
     assert!(sound && said.contains("SPORTELLO RACC: 3 entries, 0 faults"), "{said}");
     // Whoever owns the database can take the triggers away.
@@ -83,12 +87,19 @@ async fn what_is_changed_nevertheless_is_found(server: Server) {
     };
     run(&world, lift).await.unwrap();
     assert_eq!(run(&world, "UPDATE protocol_entries SET subject = 'Altro' WHERE number = 2").await, Ok(1));
+    let other_act = "UPDATE protocol_entries SET annulment_act = 'Altro' WHERE number = 3";
+    assert_eq!(run(&world, other_act).await, Ok(1));
     run(&world, enable).await.unwrap();
     let found: Answer = admin.get("/protocol-verification").await.expect(200);
     assert_eq!(found.at("/sound"), &json!(false));
-    assert_eq!(found.at("/registers/0/faults"), &json!([{ "sequence": 2, "code": "content" }]));
+    let changed = json!([{ "sequence": 2, "code": "content" }, { "sequence": 3, "code": "annulment" }]);
+    assert_eq!(found.at("/registers/0/faults"), &changed);
     let (sound, said) = verified(&server);
     assert!(!sound && said.contains("SPORTELLO RACC: place 2: content"), "{said}");
+    // A register does not go unnoticed by losing its end.
+    assert_eq!(run(&world, "DELETE FROM protocol_registers").await, Ok(1));
+    let found = admin.get("/protocol-verification").await.expect(200);
+    assert_eq!(found.at("/registers/0/faults/2"), &json!({ "sequence": 3, "code": "end" }), "{found}");
 }
 
 /// Held against a schema of our own writing with AgID's names, by a validator that is not ours.
@@ -119,6 +130,21 @@ async fn the_segnatura_is_of_its_schema(server: Server) {
         assert_eq!(checked.at("/errors"), &json!([]), "{}", xml.text);
         assert_eq!(checked.at("/number"), &json!(format!("{:07}", made.at("/number").as_i64().unwrap())));
     }
+    // What was registered in an emergency names its first number too.
+    let reason = json!({ "reason": "Guasto" });
+    let emergency = admin.post("/emergency-registers", reason).fresh_key().await.expect(201);
+    let mut urgent = body(&desk, "Urgente");
+    urgent["emergency_register_id"] = emergency.at("/id").clone();
+    let first = admin.post("/protocol-entries", urgent).fresh_key().await.expect(201);
+    let closure = format!("/emergency-registers/{}/closure", emergency.text_at("/id"));
+    admin.call(reqwest::Method::POST, &closure).fresh_key().if_match("*").await.expect(200);
+    let first = admin.get(&format!("/protocol-entries/{}", first.text_at("/id"))).await.expect(200);
+    let path = format!("/protocol-entries/{}/segnatura", first.text_at("/recovered_entry_id"));
+    let xml = admin.get(&path).await.expect(200);
+    let code = format!("<prot:CodiceRegistro>{}</prot:CodiceRegistro>", first.text_at("/register_code"));
+    assert!(xml.text.contains("</prot:Identificatore><prot:PrimaRegistrazione>") && xml.text.contains(&code), "{xml}");
+    let checked = validator.post("/validations", json!({ "xml": xml.text })).await.expect(200);
+    assert_eq!(checked.at("/errors"), &json!([]), "{}", xml.text);
     // The validator does say what is wrong.
     let checked = validator.post("/validations", json!({ "xml": "<a/>" })).await.expect(200);
     assert_ne!(checked.at("/errors"), &json!([]));

@@ -35,6 +35,8 @@ struct State {
     asked: usize,
     looked_up: usize,
     seen: Vec<String>,
+    /// The files that were inserted (DOCAREA).
+    inserted: Vec<String>,
 }
 
 /// The system; it ends with the test.
@@ -48,7 +50,8 @@ impl Stub {
     pub(super) async fn start(mode: Mode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let state = State { mode, registered: BTreeMap::new(), asked: 0, looked_up: 0, seen: Vec::new() };
+        let state =
+            State { mode, registered: BTreeMap::new(), asked: 0, looked_up: 0, seen: Vec::new(), inserted: Vec::new() };
         let stub = Self { address, state: Arc::new(Mutex::new(state)) };
         let this = stub.clone();
         tokio::spawn(async move {
@@ -82,6 +85,11 @@ impl Stub {
     /// What was sent to be registered.
     pub(super) fn seen(&self) -> Vec<String> {
         self.state.lock().unwrap().seen.clone()
+    }
+
+    /// What was inserted before it was registered.
+    pub(super) fn inserted(&self) -> Vec<String> {
+        self.state.lock().unwrap().inserted.clone()
     }
 
     async fn serve(&self, mut stream: TcpStream) {
@@ -152,7 +160,10 @@ impl Stub {
                 "<lngErrNumber>0</lngErrNumber><strErrString/><strDST>gettone</strDST>".to_owned()
             }
             "login" => "<lngErrNumber>-1</lngErrNumber><strErrString>no</strErrString>".to_owned(),
-            "inserimento" => "<lngErrNumber>0</lngErrNumber><lngDocID>77</lngDocID>".to_owned(),
+            "inserimento" => {
+                self.state.lock().unwrap().inserted.push(body.to_owned());
+                "<lngErrNumber>0</lngErrNumber><lngDocID>77</lngDocID>".to_owned()
+            }
             _ => {
                 // It would give a number to each call.
                 let call = format!("call {}", self.asked());
