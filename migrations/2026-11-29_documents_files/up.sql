@@ -32,7 +32,9 @@ CREATE TABLE documents (
 CREATE INDEX documents_owner ON documents (tenant_id, owner, id);
 CREATE INDEX documents_subject ON documents (tenant_id, subject_kind, subject_id);
 CREATE INDEX documents_scan ON documents (tenant_id, scan_at);
-CREATE INDEX documents_age ON documents (tenant_id, created_at);
+-- What is attached to nothing is soon attached or gone: it is looked for without the many that stay.
+CREATE INDEX documents_orphans ON documents (tenant_id, created_at, id) WHERE subject_id IS NULL;
+CREATE INDEX documents_waiting ON documents (tenant_id, owner) WHERE subject_id IS NULL;
 
 -- Objects that are to be deleted from the store. One is here before its bytes are written, too, and is taken out again
 -- by the transaction that makes them a document: an upload that dies in between leaves a row, and not bytes that nobody

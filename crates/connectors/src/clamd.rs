@@ -13,6 +13,13 @@ use tokio::{
 /// The longest answer that is read, in bytes.
 const LONGEST_ANSWER: u64 = 1000;
 
+/// How long a connection to it may take: it is near, or not there.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// What its names begin with for what it did not look through, since it is too large or too deep for its settings. With
+/// `AlertExceedsMax` it tells; that is no malware, and no reason to delete anything.
+const LIMITS: &str = "Heuristics.Limits.Exceeded";
+
 /// Where the daemon listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClamdAddress {
@@ -60,10 +67,15 @@ impl Clamd {
 
     async fn ask(&self, content: Content) -> Result<Verdict, ScanFailure> {
         match &self.address {
-            ClamdAddress::Unix(path) => asked(UnixStream::connect(path).await.map_err(broken)?, content).await,
-            ClamdAddress::Tcp(address) => asked(TcpStream::connect(address).await.map_err(broken)?, content).await,
+            ClamdAddress::Unix(path) => asked(connected(UnixStream::connect(path)).await?, content).await,
+            ClamdAddress::Tcp(address) => asked(connected(TcpStream::connect(address)).await?, content).await,
         }
     }
+}
+
+async fn connected<S>(connecting: impl Future<Output = std::io::Result<S>>) -> Result<S, ScanFailure> {
+    let late = |_elapsed| ScanFailure::Unreachable("there was no connection within five seconds".to_owned());
+    timeout(CONNECTED_WITHIN, connecting).await.map_err(late)?.map_err(broken)
 }
 
 impl Scanner for Clamd {
@@ -106,7 +118,11 @@ fn verdict(answer: &str, sent: Result<(), ScanFailure>) -> Result<Verdict, ScanF
     let answer = answer.trim_end_matches('\0').trim();
     let told = answer.strip_prefix("stream:").unwrap_or(answer).trim();
     if let Some(name) = told.strip_suffix(" FOUND") {
-        return Ok(Verdict::Infected(name.trim().to_owned()));
+        let name = name.trim();
+        if name.starts_with(LIMITS) {
+            return Err(ScanFailure::Refused(name.chars().take(200).collect()));
+        }
+        return Ok(Verdict::Infected(name.to_owned()));
     }
     if told == "OK" {
         return sent.map(|()| Verdict::Clean);
@@ -131,7 +147,14 @@ mod tests {
             read("stream: Eicar-Test-Signature FOUND\0"),
             Ok(Verdict::Infected("Eicar-Test-Signature".to_owned()))
         );
-        for answer in ["INSTREAM size limit exceeded. ERROR\0", "stream: NOT OK\0", "OK then", "UNKNOWN COMMAND\0"] {
+        for answer in [
+            "INSTREAM size limit exceeded. ERROR\0",
+            "stream: Heuristics.Limits.Exceeded FOUND\0",
+            "stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0",
+            "stream: NOT OK\0",
+            "OK then",
+            "UNKNOWN COMMAND\0",
+        ] {
             assert!(matches!(read(answer), Err(ScanFailure::Refused(_))), "{answer}");
         }
         let half = || Err(ScanFailure::TimedOut);

@@ -53,7 +53,7 @@ pub struct Bucket {
     pub endpoint: Option<String>,
     /// The region.
     pub region: String,
-    /// Key and secret; none: those that the machine itself is given, as at Amazon's.
+    /// Key and secret; none: those of the role that a machine at Amazon's (EC2) has.
     pub credentials: Option<(String, String)>,
 }
 
@@ -68,14 +68,21 @@ pub struct ObjectDepot {
 }
 
 impl ObjectDepot {
-    /// A folder, made where it is missing; nobody but the user of the server reads it.
+    /// A folder. Where it is missing it is made, and then nobody but the user of the server reads it; one that is there is
+    /// somebody's decision, and is told of where others may look into it.
     ///
     /// # Errors
     /// When it cannot be made or used.
     pub fn in_folder(folder: &FsPath) -> Result<Self, DepotError> {
         let wrong = |error| DepotError::Folder(folder.to_owned(), error);
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(wrong)?;
+        match fs::metadata(folder) {
+            Ok(there) if there.permissions().mode() & 0o077 != 0 => {
+                let mode = format!("{:o}", there.permissions().mode() & 0o777);
+                tracing::warn!(folder = %folder.display(), mode, "the folder of documents is open to others: chmod 700");
+            }
+            Ok(_) => {}
+            Err(_) => fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)?,
+        }
         let store = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true).with_fsync(true);
         Ok(Self { store: Arc::new(store), folder: Some(folder.to_owned()) })
     }
@@ -209,14 +216,23 @@ impl Depot for ObjectDepot {
     }
 }
 
+/// Folders and files come and go while they are looked at: what is gone is passed over.
+fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 /// Deletes files that the library had begun: what it writes is called `NAME#NUMBER` until it is complete.
 fn tidied(folder: &FsPath, before: SystemTime) -> io::Result<usize> {
     let mut gone = 0_usize;
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next)? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
+        let Some(entries) = if_there(fs::read_dir(next))? else { continue };
+        for entry in entries {
+            let Some(entry) = if_there(entry)? else { continue };
+            let Some(kind) = if_there(entry.file_type())? else { continue };
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if kind.is_file() && entry.file_name().to_string_lossy().contains('#') {
@@ -263,6 +279,18 @@ mod tests {
             assert_eq!(depot.get("t/ab/cd", 0..1).await.err(), Some(DepotFailure::Missing));
             // The folders it lay in are gone with it.
             assert_eq!(fs::read_dir(folder.path().join("documents")).unwrap().count(), 0);
+        }
+    }
+
+    #[test]
+    fn a_folder_is_made_for_its_owner_and_left_as_it_is_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, open) = (folder.path().join("new"), folder.path().join("open"));
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o750)).unwrap();
+        for (path, mode) in [(&new, 0o700), (&open, 0o750)] {
+            ObjectDepot::in_folder(path).unwrap();
+            assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
         }
     }
 

@@ -60,7 +60,7 @@ struct Inner {
     scanner: Option<Arc<dyn Scanner>>,
     subjects: Subjects,
     places: Places,
-    looking: Semaphore,
+    looking: Arc<Semaphore>,
     bell: Bell,
 }
 
@@ -82,7 +82,7 @@ impl Documents {
         subjects: Subjects,
     ) -> Self {
         let places = Places::new(settings.max_uploads);
-        let looking = Semaphore::new(LOOKED_AT_TOGETHER);
+        let looking = Arc::new(Semaphore::new(LOOKED_AT_TOGETHER));
         Self(Arc::new(Inner { settings, depot, scanner, subjects, places, looking, bell: Bell::default() }))
     }
 
@@ -119,7 +119,7 @@ impl Documents {
         &self.0.places
     }
 
-    pub(crate) fn looking(&self) -> &Semaphore {
+    pub(crate) fn looking(&self) -> &Arc<Semaphore> {
         &self.0.looking
     }
 }

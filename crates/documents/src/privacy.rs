@@ -1,6 +1,8 @@
 //! What documents hold about people: the files that they sent in. How long they are kept is decided where they are
 //! attached; what is attached to nothing goes by itself.
 
+use std::fs::File;
+
 use futures_util::{StreamExt, future::BoxFuture};
 use jiff::Timestamp;
 use kernel::Problem;
@@ -16,6 +18,8 @@ use storage::Tx;
 use crate::{
     Documents,
     files::{model::DocumentState, store},
+    intake::spool,
+    ports::DepotFailure,
 };
 
 /// The holding of documents.
@@ -88,16 +92,25 @@ impl PersonalData for SentIn {
 }
 
 impl KeptFiles for Documents {
-    fn read<'a>(&'a self, key: &'a str, length: u64) -> BoxFuture<'a, Result<Vec<u8>, FilesUnavailable>> {
+    fn read<'a>(&'a self, key: &'a str, length: u64) -> BoxFuture<'a, Result<Option<Vec<u8>>, FilesUnavailable>> {
         Box::pin(async move {
             let failed = |error: String| FilesUnavailable(error);
             let depot = self.depot().map_err(|problem: Problem| failed(problem.to_string()))?;
-            let mut content = depot.get(key, 0..length).await.map_err(|error| failed(error.to_string()))?;
+            let mut content = match depot.get(key, 0..length).await {
+                Ok(content) => content,
+                Err(DepotFailure::Missing) => return Ok(None),
+                Err(error) => return Err(failed(error.to_string())),
+            };
             let mut bytes = Vec::new();
             while let Some(piece) = content.next().await {
                 bytes.extend_from_slice(&piece.map_err(|error| failed(error.to_string()))?);
             }
-            Ok(bytes)
+            Ok(Some(bytes))
         })
+    }
+
+    fn scratch(&self) -> Result<File, FilesUnavailable> {
+        let failed = |error: std::io::Error| FilesUnavailable(format!("documents.spool_folder: {error}"));
+        spool::nameless(&self.settings().spool_folder).map_err(failed)
     }
 }

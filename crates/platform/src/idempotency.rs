@@ -96,7 +96,7 @@ where
     let Some(_ticket) = in_flight.enter(&seal.fingerprint) else {
         return Err(Problem::new(&IDEMPOTENCY_IN_PROGRESS).retry_after(1).into());
     };
-    let request_hash = hex::encode(digest(&SHA256, format!("{}\n{body_digest}", key.key).as_bytes()));
+    let request_hash = request_hash(key, body_digest);
     let (written, replayed) = db
         .write(caller, move |tx| {
             if !reserve(tx, &seal.fingerprint, &request_hash)? {
@@ -107,12 +107,53 @@ where
             Ok((written, false))
         })
         .await?;
-    let mut response: HttpResponse = written.response();
-    if replayed {
-        let yes = actix_web::http::header::HeaderValue::from_static("true");
-        response.headers_mut().insert(actix_web::http::header::HeaderName::from_static("idempotency-replayed"), yes);
-    }
-    Ok(response)
+    Ok(if replayed { given_again(written) } else { written.response() })
+}
+
+/// Whether an answer is kept for this key: for what is asked before the work is, and is not asked of a repetition.
+///
+/// # Errors
+/// When the database is busy or fails.
+pub async fn is_known(db: &Db, caller: &Caller, key: &IdempotencyKey) -> Result<bool, Problem> {
+    let seal = Seal::new(caller, key);
+    db.glance(caller, move |tx| is_kept(tx, &seal.fingerprint)).await
+}
+
+/// The answer that is kept for this key, as [`once`] would give it again, where there is one: for work that has much to
+/// do before its transaction.
+///
+/// # Errors
+/// `idempotency-key-reused` when the key came with another body.
+pub async fn again(
+    db: &Db,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    body_digest: &str,
+) -> Result<Option<HttpResponse>, Problem> {
+    let (seal, request_hash) = (Seal::new(caller, key), request_hash(key, body_digest));
+    let written = db.read(caller, move |tx| {
+        let is_kept = is_kept(tx, &seal.fingerprint)?;
+        is_kept.then(|| replay(tx, &seal, &request_hash)).transpose()
+    });
+    Ok(written.await?.map(given_again))
+}
+
+fn request_hash(key: &IdempotencyKey, body_digest: &str) -> String {
+    hex::encode(digest(&SHA256, format!("{}\n{body_digest}", key.key).as_bytes()))
+}
+
+fn given_again(written: Written) -> HttpResponse {
+    let mut response = written.response();
+    let yes = actix_web::http::header::HeaderValue::from_static("true");
+    response.headers_mut().insert(actix_web::http::header::HeaderName::from_static("idempotency-replayed"), yes);
+    response
+}
+
+fn is_kept(tx: &mut Tx<'_>, fingerprint: &str) -> storage::Result<bool> {
+    let expired = tx.now().saturating_sub(KEPT).unwrap_or(tx.now());
+    let mine = records::table.filter(records::tenant_id.eq(Key(tx.tenant())));
+    let mine = mine.filter(records::fingerprint.eq(fingerprint)).filter(records::created_at.gt(At(expired)));
+    Ok(mine.select(records::fingerprint).first::<String>(tx.conn()).optional()?.is_some())
 }
 
 /// Takes the key, also one whose answer is no longer kept. On PostgreSQL the insert waits for another gateway's transaction with the same

@@ -3,7 +3,7 @@
 
 mod messages;
 
-use std::fmt;
+use std::{fmt, fs::File};
 
 use futures_util::future::BoxFuture;
 
@@ -49,11 +49,17 @@ pub enum KeySourceError {
 
 /// Where the content of files lies that are held about people, for the archives that are made of it.
 pub trait KeptFiles: fmt::Debug + Send + Sync {
-    /// The whole content of a file, of this length.
+    /// The whole content of a file, of this length; none where it is lost.
     ///
     /// # Errors
     /// [`FilesUnavailable`] when it cannot be had now.
-    fn read<'a>(&'a self, key: &'a str, length: u64) -> BoxFuture<'a, Result<Vec<u8>, FilesUnavailable>>;
+    fn read<'a>(&'a self, key: &'a str, length: u64) -> BoxFuture<'a, Result<Option<Vec<u8>>, FilesUnavailable>>;
+
+    /// An empty file under no name, to put an archive together in.
+    ///
+    /// # Errors
+    /// [`FilesUnavailable`] when the disk will not give one.
+    fn scratch(&self) -> Result<File, FilesUnavailable>;
 }
 
 /// The content of a file cannot be had. The text is for the log.

@@ -83,7 +83,7 @@ kernel::problems! {
     }
     FILES_UNAVAILABLE = 503 "files-unavailable" {
         it: "File momentaneamente non disponibili", en: "Files are not available at the moment", de: "Dateien derzeit nicht verfügbar",
-        about: "Files that belong into the archive lie in a store that cannot be reached now. Nothing was given out; try again later. What stands in the document alone can be had without the archive.",
+        about: "Files that belong into the archive lie in a store that cannot be reached now, the disk that archives are put together on takes no more, or as many as are allowed are being put together. Nothing was given out; try again later. What stands in the document alone can be had without the archive.",
     }
     IN_USE = 409 "in-use" {
         it: "In uso", en: "In use", de: "In Verwendung",

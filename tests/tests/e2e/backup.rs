@@ -41,6 +41,7 @@ async fn a_copy_made_while_people_book_is_served_from() {
     let said = String::from_utf8_lossy(&made.stdout).into_owned();
     // What is not in it is said.
     assert!(said.contains("secret.key") && said.contains("checked"), "{said}");
+    assert!(said.contains("people sent in") && said.contains("documents"), "{said}");
     assert_private(&copy);
     let again = server.cli(&["backup", "--to", &shown]);
     assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"), "{again:?}");

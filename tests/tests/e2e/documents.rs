@@ -1,5 +1,6 @@
 //! Files that people send in: what is kept of them, what is refused, and that nothing is left behind.
 
+mod attached;
 mod downloads;
 mod images;
 mod refused;
@@ -23,7 +24,7 @@ const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n";
 
 /// A server that looks every second for what it is to delete.
 fn swept(backend: Backend) -> Server {
-    Server::demo_with(backend, |setup| sweeping_often(setup))
+    Server::demo_with(backend, sweeping_often)
 }
 
 fn sweeping_often(setup: &mut Setup) {
@@ -31,7 +32,7 @@ fn sweeping_often(setup: &mut Setup) {
 }
 
 /// Sends a file in.
-fn send(client: &Client, media_type: &str, name: &str, bytes: impl Into<reqwest::Body>) -> Call {
+pub(crate) fn send(client: &Client, media_type: &str, name: &str, bytes: impl Into<reqwest::Body>) -> Call {
     let call = client.call(reqwest::Method::POST, "/documents").header("Content-Type", media_type).raw(bytes);
     call.header("Content-Disposition", format!("attachment; filename=\"{name}\"")).fresh_key()
 }

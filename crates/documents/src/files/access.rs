@@ -6,9 +6,10 @@ use kernel::Problem;
 use platform::{
     access::{Caller, CallerKind, assurance},
     http::not_found,
+    privacy::access_log::{self, AccessAction, Looked},
     problems::{FORBIDDEN, UNAUTHENTICATED},
 };
-use storage::Tx;
+use storage::{Db, Tx};
 
 use super::{
     model::{Document, DocumentId, SubjectId},
@@ -58,18 +59,54 @@ pub fn may_send(caller: &Caller) -> Result<(), Problem> {
     }
 }
 
-/// Whether a document is the caller's own.
+/// Whether a document is the caller's own: they sent it in.
 pub fn is_owner(caller: &Caller, document: &Document) -> bool {
     may_send(caller).is_ok() && caller.actor().as_str() == document.owner
 }
 
-/// A document that the caller may read.
+/// Whether a caller reads a document because they sent it in. What one of the staff sent in is the office's from the
+/// moment it is attached: who may read it then is who may read that. A citizen goes on reading what is theirs.
+fn reads_as_own(caller: &Caller, document: &Document) -> bool {
+    let stays = document.subject_id.is_none() || matches!(caller.kind, CallerKind::Citizen(_));
+    stays && is_owner(caller, document)
+}
+
+/// Reads a document for a caller. Whoever reads another's has an entry in the access log, in the transaction that finds
+/// the document: what cannot be written down is not given out.
 ///
 /// # Errors
-/// `not-found` where there is none, and for whoever may not.
-pub fn readable(tx: &mut Tx<'_>, caller: &Caller, subjects: &Subjects, id: DocumentId) -> storage::Result<Document> {
+/// `not-found` where there is none, and for whoever may not; or when the database fails.
+pub async fn read(db: &Db, caller: &Caller, subjects: &Subjects, id: DocumentId) -> Result<Document, Problem> {
+    let (who, subjects) = (caller.clone(), subjects.clone());
+    let find = move |tx: &mut Tx<'_>| readable(tx, &who, &subjects, id);
+    let document = db.read(caller, find.clone()).await?;
+    if reads_as_own(caller, &document) {
+        return Ok(document);
+    }
+    drop(document);
+    db.write(caller, move |tx| {
+        let document = find(tx)?;
+        write_down(tx, &document)?;
+        Ok(document)
+    })
+    .await
+}
+
+/// Which document it was and what it is attached to; what it is called may be somebody's name.
+fn write_down(tx: &mut Tx<'_>, document: &Document) -> storage::Result<()> {
+    let mut which = format!("document {}", document.id);
+    if let Some(subject) = document.subject() {
+        which.push_str(&format!(", attached to {} {}", subject.kind, subject.id));
+    }
+    let person_key = document.owner.strip_prefix("citizen:");
+    let looked = Looked { person_key, reference: Some(&which), ..Looked::around(AccessAction::DocumentRead) };
+    access_log::record(tx, looked)
+}
+
+/// A document that the caller may read.
+fn readable(tx: &mut Tx<'_>, caller: &Caller, subjects: &Subjects, id: DocumentId) -> storage::Result<Document> {
     let document = store::find(tx, id)?.ok_or_else(not_found)?;
-    if is_owner(caller, &document) {
+    if reads_as_own(caller, &document) {
         return Ok(document);
     }
     let may = match (&document.subject_kind, document.subject_id) {

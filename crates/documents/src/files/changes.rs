@@ -50,6 +50,8 @@ pub fn attach(tx: &mut Tx<'_>, id: DocumentId, kind: &str, subject: SubjectId) -
         rules::released(&before)?;
     }
     if !store::attach(tx, id, kind, subject)? {
+        // Attached by somebody else at this moment; or deleted.
+        store::find(tx, id)?.ok_or_else(not_found)?;
         return Err(Problem::new(&DOCUMENT_ATTACHED).into());
     }
     let after = store::find(tx, id)?.ok_or_else(not_found)?;

@@ -11,3 +11,4 @@ mod uploading;
 
 pub use changes::{attach, discard};
 pub use model::{Document, DocumentId};
+pub use serving::{NotAtHand, whole};

@@ -58,26 +58,25 @@ async fn create_document(
 /// One document
 ///
 /// What is known of a file, without what is in it: for who sent it in, and for whoever may read what it is attached to.
+/// Who reads another's is written down in the access log. What one of the staff sent in is no longer theirs once it is
+/// attached.
 #[utoipa::path(tag = "documents", params(("document_id" = DocumentId, Path, description = "The document")), responses(
     (status = 200, description = "The document. `ETag` is set.", body = DocumentView),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/documents/{document_id}")]
 async fn show_document(caller: Caller, id: IdPath<Document>, db: Data<Db>, documents: Data<Documents>) -> Answer {
-    let (who, subjects) = (caller.clone(), documents.subjects().clone());
-    let view = move |tx: &mut storage::Tx<'_>| {
-        let document = access::readable(tx, &who, &subjects, id.0)?;
-        let (version, is_owner) = (document.version, access::is_owner(&who, &document));
-        Ok((version, document.view(&who.tenant.slug, is_owner)))
-    };
-    let (version, view) = db.read(&caller, view).await?;
+    let document = access::read(&db, &caller, documents.subjects(), id.0).await?;
+    let (version, is_owner) = (document.version, access::is_owner(&caller, &document));
+    let view = document.view(&caller.tenant.slug, is_owner);
     Reply::with(actix_web::http::StatusCode::OK, view).etag(version.to_string()).answer()
 }
 
 /// The content of a document
 ///
 /// The file itself, whole or in part (`Range`, RFC 9110), to be saved and not to be shown: it always comes as
-/// `application/octet-stream` and as an attachment, whatever it is; its type and its digest stand in the document.
+/// `application/octet-stream` and as an attachment, whatever it is; its type and its digest stand in the document. Who
+/// reads another's is written down in the access log.
 #[utoipa::path(tag = "documents",
     params(("document_id" = DocumentId, Path, description = "The document"),
         ("Range" = Option<String>, Header, max_length = 100, description = "`bytes=FIRST-LAST`; several ranges at once are answered with the whole"),

@@ -5,6 +5,8 @@ use actix_web::{
     body::SizedStream,
     http::{StatusCode, header},
 };
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use kernel::Problem;
 use platform::{
     access::Caller,
@@ -14,7 +16,7 @@ use storage::Db;
 
 use super::{
     access,
-    model::DocumentId,
+    model::{Document, DocumentId, DocumentState},
     rules::{self, Asked},
 };
 use crate::{
@@ -22,6 +24,49 @@ use crate::{
     ports::DepotFailure,
     problems::{RANGE_NOT_SATISFIABLE, unavailable},
 };
+
+/// Why a whole file is not at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAtHand {
+    /// Whether it is clean is not known yet.
+    #[error("not scanned yet")]
+    Unscanned,
+    /// The store does not give it just now.
+    #[error("the store does not give it")]
+    Unavailable,
+    /// There is none, any more or at all.
+    #[error("there is none")]
+    Gone,
+}
+
+/// All bytes of a document, for a domain that hands it on. Its length is known beforehand; ask for no more than fits.
+///
+/// # Errors
+/// [`NotAtHand`] says why there are none.
+pub async fn whole(documents: &Documents, document: &Document) -> Result<Bytes, NotAtHand> {
+    match document.state {
+        DocumentState::Clean => {}
+        DocumentState::Quarantined | DocumentState::Failed => return Err(NotAtHand::Unscanned),
+        DocumentState::Infected => return Err(NotAtHand::Gone),
+    }
+    let object_key = document.object_key.as_deref().ok_or(NotAtHand::Gone)?;
+    let length = u64::try_from(document.size_bytes).unwrap_or(0);
+    let failed = |error: &dyn std::fmt::Display| {
+        tracing::error!(document = %document.id, %error, "a document could not be read");
+        NotAtHand::Unavailable
+    };
+    let depot = documents.depot().map_err(|problem| failed(&problem))?;
+    let mut content = match depot.get(object_key, 0..length).await {
+        Ok(content) => content,
+        Err(DepotFailure::Missing) => return Err(NotAtHand::Gone),
+        Err(error) => return Err(failed(&error)),
+    };
+    let mut bytes = BytesMut::new();
+    while let Some(piece) = content.next().await {
+        bytes.extend_from_slice(&piece.map_err(|error| failed(&error))?);
+    }
+    Ok(bytes.freeze())
+}
 
 /// Gives the content of a document to a caller who may read it.
 pub(super) async fn content(
@@ -32,8 +77,7 @@ pub(super) async fn content(
     db: &Db,
     documents: &Documents,
 ) -> Answer {
-    let (who, subjects) = (caller.clone(), documents.subjects().clone());
-    let document = db.read(caller, move |tx| access::readable(tx, &who, &subjects, id)).await?;
+    let document = access::read(db, caller, documents.subjects(), id).await?;
     rules::released(&document)?;
     let lost = || unavailable("the content is not at hand");
     let object_key = document.object_key.as_deref().ok_or_else(lost)?;

@@ -199,15 +199,32 @@ pub fn keep(tx: &mut Tx<'_>, object_key: &str) -> storage::Result<bool> {
     Ok(diesel::delete(it.filter(x::taken_until.is_null())).execute(tx.conn())? == 1)
 }
 
-/// Has an object that is to be deleted later deleted now. One that is kept stays.
+/// Has an object deleted now that was to be deleted later, or that nobody knows of any more: the sweeper was there before
+/// its bytes were. One that is a document's stays.
 ///
 /// # Errors
 /// When the database fails.
 pub fn discard_now(tx: &mut Tx<'_>, object_key: &str) -> storage::Result<()> {
     let now = At(tx.now());
     let it = x::table.filter(x::tenant_id.eq(Key(tx.tenant()))).filter(x::object_key.eq(object_key));
-    diesel::update(it).set(x::due_at.eq(now)).execute(tx.conn())?;
-    Ok(())
+    if diesel::update(it).set(x::due_at.eq(now)).execute(tx.conn())? > 0 {
+        return Ok(());
+    }
+    let theirs = d::table.filter(d::tenant_id.eq(Key(tx.tenant()))).filter(d::object_key.eq(object_key));
+    let is_kept = theirs.count().get_result::<i64>(tx.conn())? > 0;
+    let now = tx.now();
+    if is_kept { Ok(()) } else { discard(tx, object_key, now) }
+}
+
+/// Whether an object is to be deleted that nobody has taken.
+///
+/// # Errors
+/// When the database fails.
+pub fn has_discards(tx: &mut Tx<'_>) -> storage::Result<bool> {
+    let now = At(tx.now());
+    let due = x::table.filter(x::tenant_id.eq(Key(tx.tenant()))).filter(x::due_at.le(now));
+    let due = due.filter(x::taken_until.is_null().or(x::taken_until.le(now)));
+    Ok(due.select(x::object_key).first::<String>(tx.conn()).optional()?.is_some())
 }
 
 /// Takes objects that are to be deleted, until this instant.

@@ -1,8 +1,11 @@
 //! How a file comes in: spooled, looked at, written to the store, and made a document.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use actix_web::{
@@ -19,6 +22,8 @@ use platform::{
     problems::{INVALID_HEADER, UNSUPPORTED_MEDIA_TYPE},
 };
 use storage::{Db, Tx, problems::INTERNAL_ERROR};
+use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::{
     access, changes,
@@ -29,13 +34,17 @@ use crate::{
     Documents,
     intake::{
         looking::{self, Declared, Looked},
+        places::Place,
         spool, types,
     },
     problems::unavailable,
 };
 
-/// How long writing a file to the store may take. Until then nobody takes its bytes for left behind.
+/// How long the bytes of a file that is being written are not taken for left behind.
 const WRITTEN_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long writing a file to the store may take: less than that, so that what ends well is still there to be kept.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(50 * 60);
 
 /// The longest name that is read; what is kept of it is shorter.
 const LONGEST_NAME: usize = 1000;
@@ -51,49 +60,104 @@ pub(super) async fn upload(
 ) -> Answer {
     access::may_send(caller)?;
     let declared = declared(request, documents)?;
-    let depot = documents.depot()?;
+    documents.depot()?;
     let settings = documents.settings();
     let length = announced(request, settings.max_bytes)?;
-    let quota = (settings.max_unattached, settings.max_unattached_bytes);
     let place = documents.places().take(caller.actor().as_str());
-    let _place = place.ok_or_else(|| unavailable("too many files are being taken in at once"))?;
-    let owner = caller.actor().as_str().to_owned();
-    let waiting = db.read(caller, move |tx| store::waiting(tx, &owner)).await?;
-    rules::within_quota(waiting, i64::try_from(length).unwrap_or(i64::MAX), quota)?;
-
+    let place = place.ok_or_else(|| unavailable("too many files are being taken in at once"))?;
+    // A repetition makes nothing, and so there is always room for it.
+    let is_known = idempotency::is_known(db, caller, key).await?;
+    if !is_known {
+        let owner = caller.actor().as_str().to_owned();
+        let waiting = db.read(caller, move |tx| store::waiting(tx, &owner)).await?;
+        rules::within_quota(waiting, i64::try_from(length).unwrap_or(i64::MAX), quota(documents))?;
+    }
     let spooled = spool::receive(body, &settings.spool_folder, settings.max_bytes).await?;
     // What was sent, and not what is kept of it: a repetition is known by that.
     let digest = format!("{}\n{:?}\n{:?}", spooled.sha256, declared.media_type, declared.name);
-    let looked = look(documents, spooled, declared).await?;
+    if is_known && let Some(first) = idempotency::again(db, caller, key, &digest).await? {
+        return Ok(first);
+    }
+    let taking = Taking {
+        caller: caller.clone(),
+        key: key.clone(),
+        digest,
+        db: db.clone(),
+        in_flight: in_flight.clone(),
+        documents: documents.clone(),
+        _place: place,
+    };
+    // From here on it goes on by itself, and keeps its place until it is done: whoever hangs up now would otherwise
+    // leave behind a picture that is still being turned, or half of a file in the store.
+    let taken = actix_web::rt::spawn(taking.finish(spooled, declared).in_current_span()).await;
+    taken.map_err(|error| {
+        tracing::error!(%error, "a file was not taken in to its end");
+        Problem::new(&INTERNAL_ERROR)
+    })?
+}
 
-    let object_key = rules::object_key(&caller.tenant.tenant_id.to_string(), rand::random());
-    let planned = object_key.clone();
-    db.write(caller, move |tx| {
-        let due_at = tx.now().saturating_add(WRITTEN_WITHIN).unwrap_or(tx.now());
-        store::discard(tx, &planned, due_at)
-    })
-    .await?;
-    if let Err(error) = depot.put(&object_key, Arc::clone(&looked.file), looked.length).await {
-        tracing::error!(%error, "a document could not be written to the store");
-        give_up(db, caller, object_key).await;
-        return Err(unavailable("the store of documents does not take it").into());
+/// How many documents of one person may be attached to nothing, and how many bytes.
+fn quota(documents: &Documents) -> (i64, i64) {
+    let settings = documents.settings();
+    (settings.max_unattached, settings.max_unattached_bytes)
+}
+
+/// A file that has come in whole and is to become a document, whether or not somebody still waits for the answer.
+struct Taking {
+    caller: Caller,
+    key: IdempotencyKey,
+    digest: String,
+    db: Db,
+    in_flight: InFlight,
+    documents: Documents,
+    _place: Place,
+}
+
+impl Taking {
+    async fn finish(self, spooled: spool::Spooled, declared: Declared) -> Answer {
+        let Self { caller, key, digest, db, in_flight, documents, .. } = &self;
+        let looked = look(documents, spooled, declared).await?;
+        let object_key = self.put(&looked).await?;
+        let (scanned, quota) = (documents.scanner().is_some(), quota(documents));
+        let made = Arc::new(AtomicBool::new(false));
+        let (who, was_made, at) = (caller.clone(), Arc::clone(&made), object_key.clone());
+        let answer = idempotency::once(db, in_flight, caller, Some(key), digest, move |tx| {
+            let reply = make(tx, &who, (&looked, &at), scanned, quota)?;
+            was_made.store(true, Ordering::Relaxed);
+            Ok(reply)
+        })
+        .await;
+        // A repetition, or a refusal: the bytes are nobody's. Where a document was made of them after all, they stay.
+        if answer.is_err() || !made.load(Ordering::Relaxed) {
+            give_up(db, caller, object_key).await;
+        } else if scanned {
+            documents.bell().ring(caller.tenant.tenant_id);
+        }
+        answer
     }
-    let scanned = documents.scanner().is_some();
-    let made = Arc::new(AtomicBool::new(false));
-    let (who, was_made, at) = (caller.clone(), Arc::clone(&made), object_key.clone());
-    let answer = idempotency::once(db, in_flight, caller, Some(key), &digest, move |tx| {
-        let reply = make(tx, &who, (&looked, &at), scanned, quota)?;
-        was_made.store(true, Ordering::Relaxed);
-        Ok(reply)
-    })
-    .await;
-    // A repetition, or a refusal: the bytes are nobody's. Where a document was made of them after all, they stay.
-    if answer.is_err() || !made.load(Ordering::Relaxed) {
-        give_up(db, caller, object_key).await;
-    } else if scanned {
-        documents.bell().ring(caller.tenant.tenant_id);
+
+    /// Writes the bytes to the store, after the row that has them deleted again; answers under which key.
+    async fn put(&self, looked: &Looked) -> Result<String, Problem> {
+        let Self { caller, db, documents, .. } = self;
+        let object_key = rules::object_key(&caller.tenant.tenant_id.to_string(), rand::random());
+        let planned = object_key.clone();
+        db.write(caller, move |tx| {
+            let due_at = tx.now().saturating_add(WRITTEN_WITHIN).unwrap_or(tx.now());
+            store::discard(tx, &planned, due_at)
+        })
+        .await?;
+        let writing = documents.depot()?.put(&object_key, Arc::clone(&looked.file), looked.length);
+        match timeout(GIVEN_UP_AFTER, writing).await {
+            Ok(Ok(())) => return Ok(object_key),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a document could not be written to the store");
+                give_up(db, caller, object_key).await;
+            }
+            // Something of it may still come to be: it is deleted when its row is due, and not before.
+            Err(_elapsed) => tracing::error!("a document was not written to the store in time"),
+        }
+        Err(unavailable("the store of documents does not take it"))
     }
-    answer
 }
 
 fn make(
@@ -143,9 +207,11 @@ async fn give_up(db: &Db, caller: &Caller, object_key: String) {
 
 async fn look(documents: &Documents, spooled: spool::Spooled, declared: Declared) -> Result<Looked, Problem> {
     let closed = |_closed| Problem::new(&INTERNAL_ERROR);
-    let _turn = documents.looking().acquire().await.map_err(closed)?;
+    let turn = Arc::clone(documents.looking()).acquire_owned().await.map_err(closed)?;
     let documents = documents.clone();
     let looked = web::block(move || {
+        // A thread cannot be stopped: the turn is over when it is, and not when nobody waits for it any more.
+        let _turn = turn;
         let settings = documents.settings();
         looking::look(spooled, &declared, &settings.media_types, &settings.spool_folder)
     });
@@ -168,18 +234,20 @@ fn declared(request: &HttpRequest, documents: &Documents) -> Result<Declared, Pr
         return Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE).detail("the file is sent as it is, without Content-Encoding"));
     }
     let allowed = &documents.settings().media_types;
+    let name = name(request)?;
     let essence = request.headers().get(header::CONTENT_TYPE).map(|value| {
         let text = value.to_str().unwrap_or("application/x-unreadable");
         types::essence(text)
     });
     let media_type = match essence.as_deref() {
-        None | Some("application/octet-stream") => None,
+        None => None,
+        Some(essence) if types::says_nothing(essence, name.as_deref()) => None,
         Some(essence) => {
             let known = types::declared(essence).filter(|media_type| allowed.contains(media_type));
             Some(known.ok_or_else(|| looking::not_allowed("the declared type", allowed))?)
         }
     };
-    Ok(Declared { media_type, name: name(request)? })
+    Ok(Declared { media_type, name })
 }
 
 /// The name in `Content-Disposition` (RFC 6266), `filename*` before `filename`.

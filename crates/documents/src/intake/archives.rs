@@ -16,8 +16,15 @@ const MOST_PARTS: usize = 5000;
 const MOST_UNPACKED: u64 = 256 * 1024 * 1024;
 /// How many times its own length it may unpack into, once that is more than a little.
 const MOST_RATIO: u64 = 150;
+/// How much is read of the list of parts that office files have. It is short, and says what the others are.
+const MOST_LISTED: u64 = 1024 * 1024;
 /// What is little.
 const LITTLE: u64 = 8 * 1024 * 1024;
+
+/// The part that lists the others of an office file.
+const CONTENT_TYPES: &str = "[Content_Types].xml";
+/// What an office file with macros is told as.
+const WITH_MACROS: &str = "an office file with macros";
 
 /// Why a container was not taken.
 #[derive(Debug)]
@@ -52,6 +59,7 @@ pub fn look(file: &File, length: u64) -> Result<MediaType, Fault> {
         return Err(Fault::Refused("a part that leads outside"));
     }
     let mut mimetype = String::new();
+    let mut listed = Vec::new();
     let mut unpacked: u64 = 0;
     for index in 0..archive.len() {
         let mut part = archive.by_index(index).map_err(of_zip)?;
@@ -62,10 +70,26 @@ pub fn look(file: &File, length: u64) -> Result<MediaType, Fault> {
             let mut first = part.by_ref().take(200);
             first.read_to_string(&mut mimetype).map_err(of_reading)?;
             unpacked = unpacked.saturating_add(u64::try_from(mimetype.len()).unwrap_or(u64::MAX));
+        } else if part.name().map_err(of_zip)?.eq_ignore_ascii_case(CONTENT_TYPES) {
+            let before = listed.len();
+            part.by_ref().take(MOST_LISTED).read_to_end(&mut listed).map_err(of_reading)?;
+            let read = listed.len().saturating_sub(before);
+            unpacked = unpacked.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
         }
         unpacked = drained(&mut part, unpacked, length)?;
     }
+    if lists_macros(&listed) {
+        return Err(Fault::Other(WITH_MACROS));
+    }
     kind(&names, mimetype.trim())
+}
+
+/// Whether the list of parts has macros in it, under whatever names they lie. Letters of two bytes are read as well.
+fn lists_macros(listed: &[u8]) -> bool {
+    let text: Vec<u8> = listed.iter().filter(|byte| **byte != 0).map(u8::to_ascii_lowercase).collect();
+    [b"macroenabled".as_slice(), b"vbaproject", b"macrosheet"]
+        .iter()
+        .any(|word| text.windows(word.len()).any(|window| window == *word))
 }
 
 /// Reads a part to its end; answers how much there was in all.
@@ -86,7 +110,8 @@ fn drained(part: &mut impl Read, before: u64, length: u64) -> Result<u64, Fault>
 
 /// Looks at the end of the file before the library does, which makes room for as many parts as are claimed there.
 fn few_parts(file: &File, length: u64) -> Result<(), Fault> {
-    const LONGEST_END: u64 = 65_557;
+    // The end itself with the longest comment, and before it the twenty bytes that lead to another end.
+    const LONGEST_END: u64 = 22 + 65_535 + 20;
     let mut file = file;
     file.seek(SeekFrom::Start(length.saturating_sub(LONGEST_END))).map_err(Fault::Disk)?;
     let mut tail = Vec::new();
@@ -106,13 +131,13 @@ fn few_parts(file: &File, length: u64) -> Result<(), Fault> {
 /// What the parts are those of.
 fn kind(names: &[String], mimetype: &str) -> Result<MediaType, Fault> {
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    let office = |main: &str| has("[Content_Types].xml") && has(main);
+    let office = |main: &str| has(CONTENT_TYPES) && has(main);
     let macros = names.iter().any(|name| {
         let name = name.to_ascii_lowercase();
         name.ends_with("vbaproject.bin") || name.starts_with("basic/") || name.starts_with("scripts/")
     });
     if macros {
-        return Err(Fault::Other("an office file with macros"));
+        return Err(Fault::Other(WITH_MACROS));
     }
     match mimetype.parse() {
         Ok(found @ (MediaType::Odt | MediaType::Ods)) => Ok(found),
@@ -180,6 +205,41 @@ mod tests {
         let with_macros = [types, ("word/document.xml", b"<w/>"), ("word/vbaProject.bin", b"x")];
         assert_eq!(told(&with_macros), "an office file with macros");
         assert_eq!(told(&[types, ("word/document.xml", b"<w/>"), ("../../x", b"x")]), "a part that leads outside");
+    }
+
+    #[test]
+    fn macros_are_found_under_any_name() {
+        for word in ["application/vnd.ms-word.document.macroEnabled.main+xml", "vbaProject", "ms-excel.macrosheet+xml"]
+        {
+            let text = format!("<Types><Override PartName='/x' ContentType='{word}'/></Types>");
+            let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            for listed in [text.as_bytes(), &wide] {
+                let parts = [("[Content_Types].xml", listed), ("word/document.xml", b"<w/>".as_slice())];
+                assert_eq!(told(&parts), WITH_MACROS, "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_end_is_found_behind_the_longest_comment() {
+        let (mut file, _) = packed(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", b"<w/>")]);
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0)).unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        let (parts, end) = bytes.split_at(bytes.len() - 22);
+        let locator = [b"PK\x06\x07".as_slice(), &[0; 16]].concat();
+        for (between, refused) in [(&b""[..], false), (&locator, true)] {
+            let whole = [parts, between, &end[..20], b"\xff\xff", &[b'c'; 65_535]].concat();
+            let mut commented = tempfile::tempfile().unwrap();
+            commented.write_all(&whole).unwrap();
+            let found = look(&commented, u64::try_from(whole.len()).unwrap());
+            assert_eq!(
+                matches!(found, Err(Fault::Refused("a container for more than a document"))),
+                refused,
+                "{found:?}"
+            );
+            assert_eq!(found.is_ok(), !refused);
+        }
     }
 
     #[test]

@@ -49,8 +49,9 @@ fn is_picture(marker: u8, segment: &[u8]) -> bool {
         0xe0 => segment.starts_with(b"JFIF\0") && segment.len() == 14,
         0xe2 => segment.starts_with(b"ICC_PROFILE\0"),
         0xee => segment.starts_with(b"Adobe"),
-        0xe1..=0xef | 0xfe => false,
-        _ => true,
+        // Frames, tables, scans and what belongs to them.
+        0xc0..=0xcf | 0xda..=0xdf => true,
+        _ => false,
     }
 }
 
@@ -133,7 +134,10 @@ mod tests {
         let end = b"\xff\xd9";
         // The length of the Exif segment counts itself and eight bytes more.
         let exif = &exif[..12];
-        let whole = [&head[..], jfif, exif, comment, table, scan, b"\xff\xff", &end[1..], b"PK\x03\x04hidden"].concat();
+        let extension = b"\xff\xf0\x00\x05GPS";
+        let whole =
+            [&head[..], jfif, exif, comment, extension, table, scan, b"\xff\xff", &end[1..], b"PK\x03\x04hidden"]
+                .concat();
         assert_eq!(stripped(&whole).unwrap(), [&head[..], jfif, table, scan, end].concat());
     }
 

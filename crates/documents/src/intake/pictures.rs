@@ -16,7 +16,7 @@ use crate::files::model::MediaType;
 
 /// An image of more pixels is not taken: a few kilobytes can claim to be a wall.
 const MOST_PIXELS: u64 = 50_000_000;
-/// How much memory an image may take while it is turned.
+/// How much memory an image may take while it is turned: as it is and as it will be, side by side.
 const MOST_MEMORY: u64 = 512 * 1024 * 1024;
 /// How well a photograph is written again, of 100.
 const QUALITY: u8 = 92;
@@ -81,6 +81,10 @@ pub fn cleaned(file: &File, media_type: MediaType, clean: &File) -> Result<(), F
             _ => jpeg::strip(&mut input, &mut out)?,
         }
     } else {
+        // Few pixels of many bytes are as much.
+        if decoder.total_bytes() > MOST_MEMORY / 2 {
+            return Err(Fault::TooManyPixels);
+        }
         let profile = decoder.icc_profile().ok().flatten();
         let mut turned = DynamicImage::from_decoder(decoder)?;
         turned.apply_orientation(orientation);
@@ -110,5 +114,33 @@ fn written(
 fn keep(encoder: &mut impl ImageEncoder, profile: Option<Vec<u8>>) {
     if let Some(Err(error)) = profile.map(|profile| encoder.set_icc_profile(profile)) {
         tracing::debug!(%error, "a colour profile was left out");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
+        let named = [kind, data].concat();
+        let bit = |sum: u32, _: u8| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg());
+        let check = named.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), bit));
+        let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+        [&length[..], &named, &(!check).to_be_bytes()].concat()
+    }
+
+    #[test]
+    fn few_pixels_of_many_bytes_are_not_turned() {
+        let side = 6000_u32.to_be_bytes();
+        // Sixteen bits of each of four colours, and held on its side.
+        let head = [&side[..], &side, &[16, 6, 0, 0, 0]].concat();
+        let exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+        let [head, exif] = [chunk(b"IHDR", &head), chunk(b"eXIf", exif)];
+        let whole =
+            [b"\x89PNG\r\n\x1a\n".as_slice(), &head, &exif, &chunk(b"IDAT", b"x"), &chunk(b"IEND", b"")].concat();
+        let (mut file, clean) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        file.write_all(&whole).unwrap();
+        let outcome = cleaned(&file, MediaType::Png, &clean);
+        assert!(matches!(outcome, Err(Fault::TooManyPixels)), "{outcome:?}");
     }
 }

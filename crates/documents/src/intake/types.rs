@@ -92,6 +92,19 @@ pub fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
+/// Whether what was declared leaves it to the bytes. Browsers on machines with Excel call every table in text Excel's.
+pub fn says_nothing(essence: &str, name: Option<&str>) -> bool {
+    match essence {
+        "application/octet-stream" => true,
+        "application/vnd.ms-excel" => is_called_csv(name),
+        _ => false,
+    }
+}
+
+fn is_called_csv(name: Option<&str>) -> bool {
+    name.is_some_and(|name| name.to_lowercase().ends_with(".csv"))
+}
+
 /// The type that is meant, where it is one of ours; types have had other names.
 pub fn declared(essence: &str) -> Option<MediaType> {
     match essence {
@@ -105,10 +118,9 @@ pub fn declared(essence: &str) -> Option<MediaType> {
 
 /// What a text is: what it was declared as, if that is a text; else what its name says.
 pub fn of_text(declared: Option<MediaType>, name: Option<&str>) -> MediaType {
-    let csv = || name.is_some_and(|name| name.to_lowercase().ends_with(".csv"));
     match declared {
         Some(MediaType::Csv) => MediaType::Csv,
-        None if csv() => MediaType::Csv,
+        None if is_called_csv(name) => MediaType::Csv,
         _ => MediaType::Text,
     }
 }
@@ -152,6 +164,11 @@ mod tests {
         assert_eq!(declared("application/pdf"), Some(MediaType::Pdf));
         assert_eq!(declared("application/x-msdownload"), None);
         assert_eq!(of_text(None, Some("Elenco.CSV")), MediaType::Csv);
+        assert!(says_nothing("application/octet-stream", None));
+        assert!(says_nothing("application/vnd.ms-excel", Some("Elenco.CSV")));
+        for name in [None, Some("elenco.xls"), Some("csv")] {
+            assert!(!says_nothing("application/vnd.ms-excel", name), "{name:?}");
+        }
         assert_eq!(of_text(Some(MediaType::Text), Some("elenco.csv")), MediaType::Text);
         assert_eq!(of_text(Some(MediaType::Csv), None), MediaType::Csv);
     }

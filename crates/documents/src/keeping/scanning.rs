@@ -18,18 +18,22 @@ use crate::{
 /// How long a gateway may take over a document before another one scans it.
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Scans what is due in one Comune, one document after another; answers when to look again, if something waits.
+/// How many documents of one Comune are scanned in a round: the others do not wait for all that one of them has.
+const IN_A_ROUND: usize = 20;
+
+/// Scans what is due in one Comune, one document after another, and no more than so many. What is left has the bell rung
+/// for it; where the scanner or the store does not answer, the next round is early enough.
 ///
 /// # Errors
 /// When the database is busy or fails; what was not written down is scanned again.
-pub async fn scan_due(db: &Db, documents: &Documents, scope: &Scope) -> Result<Option<Timestamp>, Problem> {
+pub async fn scan_due(db: &Db, documents: &Documents, scope: &Scope) -> Result<(), Problem> {
     if documents.scanner().is_none() {
-        return Ok(None);
+        return Ok(());
     }
-    loop {
+    for _ in 0..IN_A_ROUND {
         let next = db.glance(scope, store::next_scan).await?;
         if next.is_none_or(|at| at > db.clock().now()) {
-            return Ok(next);
+            return Ok(());
         }
         let claim = |tx: &mut Tx<'_>| {
             let until = tx.now().saturating_add(LEASE).unwrap_or(Timestamp::MAX);
@@ -37,23 +41,50 @@ pub async fn scan_due(db: &Db, documents: &Documents, scope: &Scope) -> Result<O
         };
         for document in db.write(scope, claim).await? {
             let outcome = scanned(documents, &document).await;
+            let is_away = outcome.as_ref().is_err_and(|vain| vain.is_away);
             let lot = rand::random();
             db.write(scope, move |tx| settle(tx, &document, &outcome, lot)).await?;
+            if is_away {
+                return Ok(());
+            }
         }
     }
+    documents.bell().ring(scope.tenant);
+    Ok(())
 }
 
 /// Whether it is known, and what.
-type Outcome = Result<Verdict, String>;
+type Outcome = Result<Verdict, Vain>;
+
+/// Why a scan came to no end.
+#[derive(Debug)]
+struct Vain {
+    why: String,
+    /// Whether the next document would fare no better.
+    is_away: bool,
+}
+
+impl From<ScanFailure> for Vain {
+    fn from(failure: ScanFailure) -> Self {
+        let is_away = matches!(failure, ScanFailure::Unreachable(_) | ScanFailure::TimedOut);
+        Self { why: failure.to_string(), is_away }
+    }
+}
+
+impl From<DepotFailure> for Vain {
+    fn from(failure: DepotFailure) -> Self {
+        Self { why: failure.to_string(), is_away: failure != DepotFailure::Missing }
+    }
+}
 
 async fn scanned(documents: &Documents, document: &Document) -> Outcome {
     let (Some(scanner), Some(object_key)) = (documents.scanner(), &document.object_key) else {
-        return Err("there is nothing to scan".to_owned());
+        return Err(Vain { why: "there is nothing to scan".to_owned(), is_away: false });
     };
     let length = u64::try_from(document.size_bytes).unwrap_or(0);
-    let depot = documents.depot().map_err(|problem| problem.to_string())?;
-    let content = depot.get(object_key, 0..length).await.map_err(|error: DepotFailure| error.to_string())?;
-    scanner.scan(content).await.map_err(|error: ScanFailure| error.to_string())
+    let depot = documents.depot().map_err(|problem| Vain { why: problem.to_string(), is_away: true })?;
+    let content = depot.get(object_key, 0..length).await?;
+    Ok(scanner.scan(content).await?)
 }
 
 fn settle(tx: &mut Tx<'_>, taken: &Document, outcome: &Outcome, lot: u8) -> storage::Result<()> {
@@ -74,7 +105,7 @@ fn settle(tx: &mut Tx<'_>, taken: &Document, outcome: &Outcome, lot: u8) -> stor
     match outcome {
         Ok(Verdict::Clean) => {}
         Ok(Verdict::Infected(name)) => tracing::warn!(document = %taken.id, malware = name, "malware was found"),
-        Err(error) => tracing::warn!(document = %taken.id, error, scans, "a document could not be scanned"),
+        Err(vain) => tracing::warn!(document = %taken.id, error = vain.why, scans, "a document could not be scanned"),
     }
     if scanned.state == DocumentState::Infected
         && let Some(object_key) = &taken.object_key

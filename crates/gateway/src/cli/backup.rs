@@ -6,7 +6,7 @@ use storage::{Target, backup};
 
 use super::CliError;
 use crate::{
-    config::Config,
+    config::{Config, Place},
     service::{self, StartError},
     terminal::say,
 };
@@ -36,6 +36,10 @@ pub(super) fn backup(config: &Config, to: &Path) -> Result<(), CliError> {
         say(&format!("not in it: the secret {}", secret.display()));
         say("Keep a copy of that too, in another place: without it nobody can link citizens to their appointments.");
     }
+    if let Some(files) = files(config, &target)? {
+        say(&format!("not in it: the files that people sent in; they lie in {files}"));
+        say("Copy them too, after the database: what is deleted in between is missed by nobody.");
+    }
     say("Nor are the configuration and the keys of identity providers in it.");
     Ok(())
 }
@@ -49,7 +53,19 @@ pub(super) fn restore(config: &Config, from: &Path) -> Result<(), CliError> {
         say(&format!("missing: {step} (`serve` and `migrate` apply it)"));
     }
     say("Put the secret back too before you serve.");
+    if let Some(files) = files(config, &target)? {
+        say(&format!("And the files that people sent in: they belong into {files}"));
+    }
     Ok(())
+}
+
+/// Where files lie, if any are taken.
+fn files(config: &Config, target: &Target) -> Result<Option<String>, CliError> {
+    Ok(match config.documents.place(target)? {
+        Place::Folder(folder) => Some(format!("the folder {}", folder.display())),
+        Place::Bucket(s3) => Some(format!("the bucket {}", s3.bucket)),
+        Place::Nowhere => None,
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form map_err wants")]

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, BufRead, Write},
+    io::{self, BufRead},
     path::{Path, PathBuf},
 };
 
@@ -159,19 +159,23 @@ async fn export(
         .await;
     bar.set_message("writing");
     let written = match outcome {
-        Ok(mut gathered) => archive::fetch(&mut gathered, files)
-            .await
-            .and_then(|()| archive::written(&gathered).map(|bytes| (bytes, gathered))),
+        Ok(gathered) => {
+            let sections = gathered.document.holdings.iter().flat_map(|holding| &holding.sections);
+            let entries: usize = sections.map(|section| section.entries.len()).sum();
+            let counted = (entries, gathered.files.len());
+            match archive::turn().await {
+                Ok(turn) => archive::packed(turn, gathered, files).await.map(|archive| (archive, counted)),
+                Err(problem) => Err(problem),
+            }
+        }
         Err(problem) => Err(problem),
     };
     bar.finish_and_clear();
     match written {
-        Ok((bytes, gathered)) => {
-            file.write_all(&bytes)?;
+        Ok((mut archive, (entries, count))) => {
+            io::copy(&mut archive.file, &mut file)?;
             file.sync_all()?;
-            let sections = gathered.document.holdings.iter().flat_map(|holding| &holding.sections);
-            let entries: usize = sections.map(|section| section.entries.len()).sum();
-            say(&format!("wrote {}: {entries} entries, {} files", out.display(), gathered.files.len()));
+            say(&format!("wrote {}: {entries} entries, {count} files", out.display()));
             Ok(())
         }
         Err(problem) => {

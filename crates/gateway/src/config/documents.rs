@@ -78,7 +78,8 @@ pub struct S3Config {
     /// The region.
     #[serde(default = "default_region")]
     pub region: String,
-    /// The name of the key that it is opened with. Absent: what the machine itself is given, as at Amazon's.
+    /// The name of the key that it is opened with. Absent: that of the role that a machine at Amazon's (EC2) has, from its
+    /// metadata service. What containers are given, and what stands in the environment or in files, is not looked for.
     pub access_key_id: Option<String>,
     /// The file with the key's secret.
     pub secret_key_file: Option<PathBuf>,
@@ -86,6 +87,17 @@ pub struct S3Config {
 
 fn default_region() -> String {
     "eu-south-1".to_owned()
+}
+
+/// Where files lie.
+#[derive(Debug)]
+pub(crate) enum Place<'a> {
+    /// In a folder.
+    Folder(PathBuf),
+    /// In a bucket.
+    Bucket(&'a S3Config),
+    /// Nothing was set: no files are taken.
+    Nowhere,
 }
 
 impl DocumentsConfig {
@@ -102,7 +114,7 @@ impl DocumentsConfig {
         let settings = DocumentsSettings {
             max_bytes: self.max_bytes,
             media_types: self.media_types.clone(),
-            spool_folder: self.spool_folder.clone().unwrap_or_else(std::env::temp_dir),
+            spool_folder: self.spool(),
             max_uploads,
             orphans_after: SignedDuration::from_hours(i64::from(self.orphan_hours)),
             max_unattached: i64::from(self.max_unattached),
@@ -113,21 +125,43 @@ impl DocumentsConfig {
 
     fn depot(&self, target: &Target) -> Result<Option<Arc<dyn Depot>>, ConfigError> {
         let wrong = |setting| move |error: DepotError| refused(setting, error.to_string());
-        let folder = match (&self.folder, &self.s3, target) {
-            (Some(_), Some(_), _) => return Err(refused("s3", "give folder or s3, and not both".to_owned())),
-            (None, Some(s3), _) => {
-                let bucket = s3.bucket()?;
-                let depot = ObjectDepot::in_bucket(&bucket).map_err(wrong("s3.endpoint"))?;
-                return Ok(Some(Arc::new(depot)));
-            }
-            (Some(folder), None, _) => folder.clone(),
-            (None, None, Target::Sqlite(database)) => database.with_extension("documents"),
-            (None, None, Target::Postgres(_)) => return Ok(None),
+        let depot = match self.place(target)? {
+            Place::Folder(folder) => ObjectDepot::in_folder(&folder).map_err(wrong("folder"))?,
+            Place::Bucket(s3) => ObjectDepot::in_bucket(&s3.bucket()?).map_err(wrong("s3.endpoint"))?,
+            Place::Nowhere => return Ok(None),
         };
-        Ok(Some(Arc::new(ObjectDepot::in_folder(&folder).map_err(wrong("folder"))?)))
+        Ok(Some(Arc::new(depot)))
     }
 
-    fn scanner(&self) -> Result<Option<Arc<dyn Scanner>>, ConfigError> {
+    /// Where files lie; nothing is made or opened for it.
+    ///
+    /// # Errors
+    /// When the settings name two places.
+    pub(crate) fn place(&self, target: &Target) -> Result<Place<'_>, ConfigError> {
+        Ok(match (&self.folder, &self.s3, target) {
+            (Some(_), Some(_), _) => return Err(refused("s3", "give folder or s3, and not both".to_owned())),
+            (None, Some(s3), _) => Place::Bucket(s3),
+            (Some(folder), None, _) => Place::Folder(folder.clone()),
+            (None, None, Target::Sqlite(database)) => Place::Folder(database.with_extension("documents")),
+            (None, None, Target::Postgres(_)) => Place::Nowhere,
+        })
+    }
+
+    /// Where a file lies while it is looked at.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.spool_folder.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    /// How many bytes may lie there at once: of each file itself, and of the image that is made of it.
+    pub(crate) fn spooled(&self) -> u64 {
+        u64::from(self.max_uploads).saturating_mul(self.max_bytes).saturating_mul(2)
+    }
+
+    /// What looks for malware in files, where one is set.
+    ///
+    /// # Errors
+    /// When its address is none.
+    pub(crate) fn scanner(&self) -> Result<Option<Arc<dyn Scanner>>, ConfigError> {
         let Some(address) = &self.scanner else { return Ok(None) };
         let address: ClamdAddress = address.parse().map_err(|error| refused("scanner", error))?;
         let time_out = Duration::from_secs(u64::from(self.scanner_timeout_seconds));

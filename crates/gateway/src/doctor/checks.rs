@@ -132,6 +132,40 @@ pub(crate) fn folder(folder: &Path, writable: bool) -> Finding {
     )
 }
 
+pub(crate) fn documents(found: Result<String, String>) -> Finding {
+    let mend = "let documents.folder be a folder of the service's user, or documents.s3 a bucket that it may write to";
+    found.map_or_else(|error| problem("documents", error, mend), |found| ok("documents", found))
+}
+
+/// Where files lie while they are looked at, and archives while they are put together.
+pub(crate) fn spool(folder: &Path, writable: bool, free: Option<u64>, needed: u64) -> Finding {
+    let shown = folder.display();
+    if !writable {
+        let mend = "let documents.spool_folder be a folder of the service's user";
+        return problem("spool", format!("{shown} is not there or cannot be written to"), mend);
+    }
+    match free {
+        Some(free) if free < needed => warning(
+            "spool",
+            format!("{shown} has {} MiB free, and what may come in at once is {}", free >> 20, needed >> 20),
+            "make room, set documents.spool_folder to a larger disk, or documents.max_uploads lower",
+        ),
+        _ => ok("spool", format!("{shown} can be written to")),
+    }
+}
+
+pub(crate) fn no_documents() -> Finding {
+    let mend = "set documents.folder, or documents.s3 where there are several gateways";
+    warning("documents", "no files are taken: nothing says where they lie", mend)
+}
+
+pub(crate) fn scanner(found: Result<(), String>) -> Finding {
+    match found {
+        Ok(()) => ok("scanner", "the scanner answers"),
+        Err(error) => problem("scanner", error, "start ClamAV's daemon, or correct documents.scanner"),
+    }
+}
+
 /// Less than this is little, in bytes.
 const LITTLE_SPACE: u64 = 1 << 30;
 /// Less than this is none.
@@ -327,6 +361,11 @@ mod tests {
         assert_eq!(level(&disk(10 << 30, 11 << 30)), Level::Warning);
         assert_eq!(level(&disk(200 << 20, 0)), Level::Warning);
         assert_eq!(level(&disk(1 << 20, 0)), Level::Problem);
+        let spool = |writable, free| level(&spool(Path::new("/x"), writable, free, 1 << 30));
+        assert_eq!(spool(true, Some(1 << 30)), Level::Ok);
+        assert_eq!(spool(true, None), Level::Ok);
+        assert_eq!(spool(true, Some(1 << 20)), Level::Warning);
+        assert_eq!(spool(false, Some(1 << 30)), Level::Problem);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! `sportello doctor`: looks at an installation and says of each thing whether it is well, and how to mend it.
 //!
 //! What is looked at is gathered here; what it means is said by the functions of [`checks`]. Nothing is changed:
-//! no database is made or migrated, and no secret.
+//! no database is made or migrated, no folder and no secret. A bucket alone has something written to it, read and deleted
+//! again, under a name that is always the same: nothing else tells whether it can be.
 
 pub(crate) mod checks;
 
 use std::{
     fs,
+    io::Write,
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -14,6 +16,8 @@ use std::{
 };
 
 use connectors::HttpKeySource;
+use documents::{files::access::Subjects, ports::Depot};
+use futures_util::StreamExt;
 use jiff::Timestamp;
 use kernel::{Clock, SystemClock};
 use platform::{
@@ -24,7 +28,7 @@ use platform::{
 use storage::{Db, Scope, Seal, Target, health, migrate};
 
 use crate::{
-    config::{Config, Flags},
+    config::{Config, Flags, Place},
     service,
 };
 use checks::{Finding, SecretFile};
@@ -42,6 +46,7 @@ pub(crate) async fn examine(flags: &Flags) -> Vec<Finding> {
         Ok(target) => {
             findings.extend(secret(&config, &target));
             findings.extend(database(&config, &target).await);
+            findings.extend(documents(&config, &target).await);
         }
     }
     findings.extend(identity(&config).await);
@@ -102,6 +107,85 @@ async fn database(config: &Config, target: &Target) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Where files lie, now and while they are looked at, and what scans them.
+async fn documents(config: &Config, target: &Target) -> Vec<Finding> {
+    let store = match config.documents.place(target) {
+        Err(error) => checks::documents(Err(error.to_string())),
+        Ok(Place::Nowhere) => checks::no_documents(),
+        Ok(Place::Folder(folder)) => {
+            let there = existing(&folder);
+            let writable = is_writable(&there);
+            let cannot = || format!("{} cannot be written to", there.display());
+            checks::documents(if writable { Ok(format!("{} takes files", folder.display())) } else { Err(cannot()) })
+        }
+        Ok(Place::Bucket(s3)) => {
+            let found = probed(config, target).await.map(|()| format!("the bucket {} takes files", s3.bucket));
+            checks::documents(found)
+        }
+    };
+    let folder = config.documents.spool();
+    let writable = is_writable(&folder);
+    let free = rustix::fs::statvfs(&folder).ok().map(|space| space.f_bavail.saturating_mul(space.f_frsize));
+    let spool = checks::spool(&folder, writable, free, config.documents.spooled());
+    let scanner = match config.documents.scanner() {
+        Err(error) => Some(checks::scanner(Err(error.to_string()))),
+        Ok(None) => None,
+        Ok(Some(scanner)) => {
+            let nothing = Box::pin(futures_util::stream::empty());
+            Some(checks::scanner(scanner.scan(nothing).await.map(drop).map_err(|error| error.to_string())))
+        }
+    };
+    [Some(store), Some(spool), scanner].into_iter().flatten().collect()
+}
+
+/// What is written to a store to see whether it takes it. Where this program dies in between, it lies there once.
+const PROBE: (&str, &[u8]) = ("doctor/probe", b"written by sportello doctor; may be deleted\n");
+
+/// Writes something to the store, reads it and deletes it again.
+async fn probed(config: &Config, target: &Target) -> Result<(), String> {
+    let opened = config.documents.open(target, Subjects::default()).map_err(|error| error.to_string())?;
+    let depot = opened.depot().map_err(|problem| problem.to_string())?;
+    let (key, words) = PROBE;
+    let length = u64::try_from(words.len()).unwrap_or(0);
+    let mut file = tempfile::tempfile_in(config.documents.spool()).map_err(|error| format!("the spool: {error}"))?;
+    file.write_all(words).map_err(|error| format!("the spool: {error}"))?;
+    depot.put(key, Arc::new(file), length).await.map_err(|error| format!("it cannot be written to: {error}"))?;
+    let read = read_back(depot.as_ref(), key, length).await;
+    depot.delete(key).await.map_err(|error| format!("nothing can be deleted from it: {error}"))?;
+    match read {
+        Ok(read) if read == words => Ok(()),
+        Ok(_) => Err("it gives back something else than was written to it".to_owned()),
+        Err(error) => Err(format!("it cannot be read: {error}")),
+    }
+}
+
+async fn read_back(depot: &dyn Depot, key: &str, length: u64) -> Result<Vec<u8>, String> {
+    let mut content = depot.get(key, 0..length).await.map_err(|error| error.to_string())?;
+    let mut bytes = Vec::new();
+    while let Some(piece) = content.next().await {
+        bytes.extend_from_slice(&piece.map_err(|error| error.to_string())?);
+    }
+    Ok(bytes)
+}
+
+/// Tried with a file under no name, which leaves nothing: what the permissions say is not all there is to it.
+fn is_writable(folder: &Path) -> bool {
+    tempfile::tempfile_in(folder).is_ok()
+}
+
+/// The folder itself, or the nearest one above it that is there: what is missing is made in it.
+fn existing(folder: &Path) -> PathBuf {
+    let mut there = folder.to_owned();
+    while !there.exists() {
+        let above = folder_of(&there);
+        if above == there {
+            break;
+        }
+        there = above;
+    }
+    there
 }
 
 fn folder_of(path: &Path) -> PathBuf {

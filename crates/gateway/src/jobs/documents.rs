@@ -6,6 +6,7 @@ use documents::{
     Documents,
     keeping::{scanning, sweeping},
 };
+use futures_util::{StreamExt, stream};
 use storage::{Db, Scope, TenantId};
 use tokio::time::interval;
 
@@ -13,6 +14,9 @@ use super::everyone;
 
 /// How often one looks for what is to be scanned in every Comune: what is due again, and what another gateway left.
 const LOOKED_FOR_EVERY: Duration = Duration::from_secs(5);
+
+/// For how many Comuni files are scanned at once, so that one whose files take long does not keep all others waiting.
+const SCANNED_TOGETHER: usize = 4;
 
 /// How many rounds there are from one look at the store itself to the next.
 const ROUNDS_TO_TIDY: u64 = 12;
@@ -28,11 +32,14 @@ pub(super) async fn scan(db: Db, documents: Documents) {
             rung = documents.bell().rung() => rung.into_iter().collect(),
             _ = rounds.tick() => everyone(&db).await.iter().map(|tenant| tenant.tenant_id).collect(),
         };
-        for tenant in tenants {
-            if let Err(problem) = scanning::scan_due(&db, &documents, &Scope::system(tenant)).await {
-                tracing::warn!(slug = problem.kind.slug, "documents could not be scanned");
-            }
-        }
+        let (db, documents) = (&db, &documents);
+        stream::iter(tenants)
+            .for_each_concurrent(SCANNED_TOGETHER, |tenant| async move {
+                if let Err(problem) = scanning::scan_due(db, documents, &Scope::system(tenant)).await {
+                    tracing::warn!(slug = problem.kind.slug, "documents could not be scanned");
+                }
+            })
+            .await;
     }
 }
 

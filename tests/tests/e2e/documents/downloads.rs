@@ -124,6 +124,7 @@ async fn types_are_known_by_their_bytes(server: Server) {
         (b"<?xml version=\"1.0\"?><a/>".to_vec(), "a", "text/xml", "application/xml"),
         (b"a;b\n1;2\n".to_vec(), "a.csv", "application/octet-stream", "text/csv"),
         (b"a;b\n1;2\n".to_vec(), "a.csv", "text/plain", "text/plain"),
+        (b"a;b\n1;2\n".to_vec(), "a.csv", "application/vnd.ms-excel", "text/csv"),
     ] {
         let made = send(&anna, declared, name, bytes).await.expect(201);
         assert_eq!(made.at("/media_type"), found, "{declared}");

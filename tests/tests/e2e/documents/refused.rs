@@ -1,6 +1,6 @@
 //! What is refused, and that nothing of it is left: no row, no byte in the store, no file beside it.
 
-use std::{path::PathBuf, sync::LazyLock, time::Duration};
+use std::{io::Read, path::PathBuf, sync::LazyLock, time::Duration};
 
 use diesel::prelude::*;
 use documents::{
@@ -14,9 +14,10 @@ use documents::{
 };
 use kernel::ProblemKind;
 use platform::problems::FILES_UNAVAILABLE;
+use reqwest::Method;
 use serde_json::json;
 use storage::{Actor, Scope, types::Key};
-use tests::{Answer, Backend, Server, both_databases};
+use tests::{Answer, Backend, Client, Server, both_databases};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -91,6 +92,9 @@ async fn whoever_sends_what_is_not_taken_is_told(server: Server) {
     let word = packed(&[types, ("word/document.xml", b"<w/>")]);
     let half = word[..word.len() / 2].to_vec();
     let macros = packed(&[types, ("word/document.xml", b"<w/>"), ("word/vbaProject.bin", b"x")]);
+    let listed: (&str, &[u8]) =
+        ("[Content_Types].xml", b"<Types><Override ContentType='a.macroEnabled.main+xml'/></Types>");
+    let other_macros = packed(&[listed, ("word/document.xml", b"<w/>"), ("word/other.bin", b"x")]);
     let outside = packed(&[types, ("word/document.xml", b"<w/>"), ("../../etc/passwd", b"x")]);
     let exe = b"MZ\x90\0\x03\0\0\0\x04".to_vec();
     let cases: Vec<(&'static ProblemKind, &str, Vec<u8>)> = vec![
@@ -104,6 +108,8 @@ async fn whoever_sends_what_is_not_taken_is_told(server: Server) {
         (&DOCUMENT_TYPE_NOT_ALLOWED, any, b"<!doctype html><script>alert(1)</script>".to_vec()),
         (&DOCUMENT_TYPE_NOT_ALLOWED, any, packed(&[("malware.js", b"x")])),
         (&DOCUMENT_TYPE_NOT_ALLOWED, any, macros),
+        (&DOCUMENT_TYPE_NOT_ALLOWED, any, other_macros),
+        (&DOCUMENT_TYPE_NOT_ALLOWED, "application/vnd.ms-excel", b"a;b\n".to_vec()),
         (&DOCUMENT_TYPE_NOT_ALLOWED, "application/x-msdownload", PDF.to_vec()),
         (&DOCUMENT_TYPE_NOT_ALLOWED, "application/json", b"{}".to_vec()),
         (&DOCUMENT_UNREADABLE, any, Vec::new()),
@@ -127,11 +133,18 @@ async fn whoever_sends_what_is_not_taken_is_told(server: Server) {
     let made = sent(&anna, PDF).await;
     let beyond = anna.get(&path(&made, "/content")).header("Range", "bytes=1000-");
     assert_eq!(refused.told(&RANGE_NOT_SATISFIABLE, beyond).await.at("/size_bytes"), &json!(PDF.len()));
-    for _ in 1..5 {
+    for _ in 1..4 {
         sent(&anna, PDF).await;
     }
+    let last =
+        |client: &Client| client.call(Method::POST, "/documents").raw(PDF).key("the-last-that-there-is-room-for");
+    let fifth = last(&anna).await.expect(201);
     let told = refused.told(&DOCUMENT_QUOTA_REACHED, send(&anna, any, "a", PDF.to_vec())).await;
     assert_eq!(told.at("/max_documents"), &json!(5));
+    // What is only sent once more is given its answer, and nothing is written for it.
+    let again = last(&anna).await.expect(201);
+    assert_eq!((again.header("idempotency-replayed"), again.at("/id")), (Some("true"), fifth.at("/id")));
+    assert_eq!((kept(&server).len(), rows::count(&world, "document_discards").await), (5, 0));
     for state in [DocumentState::Quarantined, DocumentState::Failed] {
         set_state(&world, &made, state).await;
         let told = refused.told(&DOCUMENT_NOT_RELEASED, anna.get(&path(&made, "/content"))).await;
@@ -209,13 +222,25 @@ async fn what_cannot_be_had_now_is_told(server: Server) {
     let told = refused.told(&DOCUMENTS_UNAVAILABLE, send(&anna, "application/pdf", "a.pdf", PDF.to_vec())).await;
     assert!(told.header("retry-after").is_some(), "{told}");
     drop(slow);
-    // And somebody has taken away what lies in the store.
-    for file in kept(&server) {
-        std::fs::remove_file(file).unwrap();
-    }
+    // The store does not answer: where a folder was there is something else.
+    let [file]: [PathBuf; 1] = kept(&server).try_into().unwrap();
+    let shelf = file.parent().unwrap();
+    std::fs::remove_dir_all(shelf).unwrap();
+    std::fs::write(shelf, "not a folder").unwrap();
     refused.told(&DOCUMENTS_UNAVAILABLE, anna.get(&path(&made, "/content"))).await;
     refused.told(&FILES_UNAVAILABLE, anna.get("/me/personal-data-archive")).await;
     anna.get("/me/personal-data").await.expect(200);
+    // It answers, and has lost the file: the archive is given without it, and says so.
+    std::fs::remove_file(shelf).unwrap();
+    refused.told(&DOCUMENTS_UNAVAILABLE, anna.get(&path(&made, "/content"))).await;
+    let (status, _, bytes) = anna.get("/me/personal-data-archive").bytes().await;
+    assert_eq!(status, 200);
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut left_out = String::new();
+    archive.by_name("files-left-out.txt").unwrap().read_to_string(&mut left_out).unwrap();
+    assert_eq!(left_out, format!("documents/{}/{}: lost", made.text_at("/id"), made.text_at("/name")));
+    assert!(archive.by_name("personal-data.json").is_ok());
+    assert!(!server.log().contains(made.text_at("/name")), "a name is in the log");
     refused.were(UNAVAILABLE);
 }
 
@@ -268,7 +293,8 @@ pub(super) async fn attached(world: &World, document: &Answer) {
         attach(tx, id, "request", subject)
     });
     assert_eq!(again.await.unwrap_err().kind.slug, "document-attached");
-    let strange = world.db.write(&Scope::system(world.tenant.tenant_id), move |tx| {
+    let system = Scope::system(world.tenant.tenant_id);
+    let strange = world.db.write(&system, move |tx| {
         let subject = tx.new_id();
         attach(tx, id, "request", subject)
     });

@@ -18,6 +18,9 @@ use crate::{rows, world::World};
 /// In two pieces, so that these sources are not taken for malware.
 const EICAR: [&str; 2] = ["X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR", "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"];
 
+/// What the scanner does not look through.
+const TOO_LARGE: &str = "more than the scanner looks through";
+
 /// What scans: can be told to be out of order, and counts.
 #[derive(Clone, Default)]
 struct Daemon {
@@ -61,6 +64,8 @@ impl Daemon {
         let text = String::from_utf8_lossy(&file);
         let answer: &[u8] = if self.is_broken.load(Ordering::SeqCst) {
             b"INSTREAM size limit exceeded. ERROR\0"
+        } else if text.contains(TOO_LARGE) {
+            b"stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND\0"
         } else if text.contains(&EICAR.concat()) {
             b"stream: Eicar-Test-Signature FOUND\0"
         } else {
@@ -111,6 +116,12 @@ async fn nothing_is_given_out_before_it_is_clean(backend: Backend) {
     assert_eq!(told.at("/state"), "infected");
     until("the malware is gone", async || kept(&server).len() == 1).await;
     anna.delete(&path(&infected, "")).await.expect(204);
+
+    // What was not looked through is neither clean nor malware.
+    let large = sent(&anna, TOO_LARGE.as_bytes()).await;
+    state(&large, "failed").await;
+    assert_eq!(kept(&server).len(), 2);
+    anna.delete(&path(&large, "")).await.expect(204);
 
     daemon.is_broken.store(true, Ordering::SeqCst);
     let unknown = sent(&anna, PDF).await;

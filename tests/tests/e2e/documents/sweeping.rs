@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::PathBuf,
     time::{Duration, SystemTime},
 };
 
@@ -10,6 +11,7 @@ use documents::{files::store, schema::documents as d};
 use jiff::SignedDuration;
 use storage::types::{At, Key};
 use tests::{Answer, Server, both_databases};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::{
     PDF, files, kept, path,
@@ -18,7 +20,10 @@ use super::{
 };
 use crate::{rows, world::World};
 
-both_databases!(swept => what_nobody_attaches_goes, bytes_without_a_row_go, what_was_begun_and_never_finished_goes);
+both_databases!(
+    swept => what_nobody_attaches_goes, bytes_without_a_row_go, what_was_begun_and_never_finished_goes,
+    who_hangs_up_leaves_it_whole_or_not_at_all,
+);
 
 async fn what_nobody_attaches_goes(server: Server) {
     let world = World::of(&server).await;
@@ -69,6 +74,52 @@ async fn bytes_without_a_row_go(server: Server) {
         })
         .await;
     assert_eq!(late, (vec!["late".to_owned()], false));
+    // And where the bytes came after that, they are deleted all the same; those of a document are not.
+    let kept_one = sent(&server.client("citizen_a"), PDF).await;
+    let [of_it]: [PathBuf; 1] = kept(&server).try_into().unwrap();
+    let known = of_it.strip_prefix(server.folder().join("documents")).unwrap().display().to_string();
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(&place, PDF).unwrap();
+    world
+        .write(move |tx| {
+            store::discard_now(tx, &key)?;
+            store::discard_now(tx, &known)
+        })
+        .await;
+    until("what came too late is gone", async || !place.exists()).await;
+    until("nothing is to be deleted", async || rows::count(&world, "document_discards").await == 0).await;
+    let (status, _, _) = server.client("citizen_a").get(&path(&kept_one, "/content")).bytes().await;
+    assert_eq!(status, 200);
+}
+
+/// Once a file has come in it becomes a document or nothing, whether or not somebody waits for the answer.
+async fn who_hangs_up_leaves_it_whole_or_not_at_all(server: Server) {
+    let world = World::of(&server).await;
+    let address = server.base_url().trim_start_matches("http://").to_owned();
+    let credentials = server.credentials();
+    for pause in [0, 1, 2, 5, 10, 20, 50] {
+        let head = format!(
+            "POST /{}/v1/documents HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
+             Idempotency-Key: hung-up-after-{pause}-milliseconds\r\nContent-Length: {}\r\n\r\n",
+            credentials.tenant,
+            credentials.tokens["citizen_a"],
+            PDF.len()
+        );
+        let mut connection = TcpStream::connect(&address).await.unwrap();
+        connection.write_all(&[head.as_bytes(), PDF].concat()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        drop(connection);
+    }
+    sent(&server.client("citizen_a"), PDF).await;
+    until("each is a document or nothing", async || {
+        let files = i64::try_from(kept(&server).len()).unwrap();
+        rows::count(&world, "document_discards").await == 0 && rows::count(&world, "documents").await == files
+    })
+    .await;
+    // Nobody's place is taken any more.
+    for _ in 0..3 {
+        sent(&server.client("citizen_a"), PDF).await;
+    }
 }
 
 async fn what_was_begun_and_never_finished_goes(server: Server) {

@@ -27,6 +27,8 @@ storage::text_enum! {
         Taken = "people.taken",
         /// Was shown a record that tells of special categories of data.
         SpecialRead = "special-data.read",
+        /// Was given a document that another had sent in, or what is known of it; `reference` says which one.
+        DocumentRead = "document.read",
     }
 }
 
@@ -39,7 +41,7 @@ pub struct Looked<'a> {
     pub person_key: Option<&'a str>,
     /// Which record it was.
     pub record: Option<(RecordKind, RecordId)>,
-    /// Why.
+    /// Why; or which thing that is no record with rules of its own.
     pub reference: Option<&'a str>,
 }
 
@@ -121,7 +123,7 @@ pub struct AccessEntryView {
     pub record_kind: Option<RecordKind>,
     /// Which record it was, where it was one.
     pub record_id: Option<RecordId>,
-    /// Why: the request that was answered.
+    /// Why: the request that was answered. Of `document.read`, which document it was and what it is attached to.
     #[schema(max_length = 200)]
     pub reference: Option<String>,
 }

@@ -1,14 +1,12 @@
 //! `/me/personal-data`, `/personal-data-exports`, `/personal-data-archives`, `/personal-data-rectifications`.
 
-use std::sync::Arc;
-
-use actix_web::{HttpResponse, get, http::header, post, web::Data};
+use actix_web::{HttpResponse, body::SizedStream, get, http::header, post, web::Data};
 use kernel::{Problem, civil};
 use storage::Db;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    archive,
+    archive::{self, Turn},
     changes::{self, Gathered},
     model::{ArchiveFile, NewExport, NewRectification, Person, PersonalDataExport, RectificationView},
     rules,
@@ -57,8 +55,9 @@ async fn show_own_personal_data_archive(
     holdings: Data<Holdings>,
     files: Data<dyn KeptFiles>,
 ) -> Answer {
+    let turn = archive::turn().await?;
     let gathered = own(&caller, &db, &holdings).await?;
-    packed(&caller, &db, &**files, gathered).await
+    packed(&caller, &db, &**files, (turn, gathered)).await
 }
 
 async fn own(caller: &Caller, db: &Db, holdings: &Holdings) -> Result<Gathered, Problem> {
@@ -102,8 +101,9 @@ async fn archive_personal_data(
     files: Data<dyn KeptFiles>,
 ) -> Answer {
     policy::personal_data(&caller)?;
+    let turn = archive::turn().await?;
     let gathered = of_person(&caller, body.into_inner(), &db, &holdings).await?;
-    packed(&caller, &db, &**files, gathered).await
+    packed(&caller, &db, &**files, (turn, gathered)).await
 }
 
 async fn of_person(caller: &Caller, new: NewExport, db: &Db, holdings: &Holdings) -> Result<Gathered, Problem> {
@@ -112,21 +112,15 @@ async fn of_person(caller: &Caller, new: NewExport, db: &Db, holdings: &Holdings
     db.write(caller, move |tx| changes::export(tx, &holdings, Place::of(&who), &named, &new.request_reference)).await
 }
 
-/// Writes the archive, on a thread that may take its time.
-async fn packed(caller: &Caller, db: &Db, files: &dyn KeptFiles, mut gathered: Gathered) -> Answer {
-    archive::fetch(&mut gathered, files).await?;
-    let gathered = Arc::new(gathered);
-    let written = actix_web::web::block(move || archive::written(&gathered)).await;
-    let bytes = written.map_err(|error| {
-        tracing::error!(%error, "an archive was not written to its end");
-        Problem::new(&storage::problems::INTERNAL_ERROR)
-    })??;
+/// Puts the archive together, and gives it out from the disk.
+async fn packed(caller: &Caller, db: &Db, files: &dyn KeptFiles, (turn, gathered): (Turn, Gathered)) -> Answer {
+    let archive = archive::packed(turn, gathered, files).await?;
     let name = rules::archive_name(&caller.tenant.slug, civil::date_of(db.clock().now()));
     Ok(HttpResponse::Ok()
         .content_type("application/zip")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
-        .body(bytes))
+        .body(SizedStream::new(archive.length, archive.pieces())))
 }
 
 /// Put right what is held about a person

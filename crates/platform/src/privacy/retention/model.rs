@@ -21,7 +21,7 @@ storage::text_enum! {
         Appointment = "appointment",
         /// Entries of the access log, from the day they were written.
         DataAccessEntry = "data_access_entry",
-        /// Payments that are over, from the day they were asked for.
+        /// Payments that are over, from the day they were paid; else that until which they could be, or were called off.
         Payment = "payment",
     }
 }
