@@ -64,6 +64,8 @@ CREATE TABLE payment_debts (
     paid_late          {BOOL}    NOT NULL,
     amount_mismatch    {BOOL}    NOT NULL,
     publication_failed {BOOL}    NOT NULL,
+    -- When the provider was first told of it: from then on it may be there, whatever was answered.
+    tried_at           {INSTANT},
     published_at       {INSTANT},
     paid_at            {INSTANT},
     paid_cents         {INT},
@@ -75,7 +77,7 @@ CREATE TABLE payment_debts (
     created_at         {INSTANT} NOT NULL,
     updated_at         {INSTANT} NOT NULL,
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, creditor, notice_number),
+    UNIQUE (tenant_id, notice_number, creditor),
     FOREIGN KEY (tenant_id, office_id) REFERENCES offices (tenant_id, id)
 ) {KEYED};
 CREATE INDEX payment_debts_owner ON payment_debts (tenant_id, owner, id);
@@ -104,13 +106,23 @@ CREATE TABLE payment_lines (
 
 -- Who pays: personal, and so in a table of its own.
 CREATE TABLE payment_debtors (
-    tenant_id   {ID} NOT NULL,
-    debt_id     {ID} NOT NULL,
-    given_name  TEXT,
-    family_name TEXT,
-    legal_name  TEXT,
-    tax_code    TEXT NOT NULL,
-    email       TEXT,
+    tenant_id       {ID} NOT NULL,
+    debt_id         {ID} NOT NULL,
+    given_name      TEXT,
+    family_name     TEXT,
+    legal_name      TEXT,
+    tax_code        TEXT NOT NULL,
+    email           TEXT,
+    -- Where they live, which printed notices tell: whole or not at all.
+    street          TEXT,
+    building_number TEXT,
+    postal_code     TEXT,
+    locality        TEXT,
+    province        TEXT,
+    CHECK ((street IS NULL) = (building_number IS NULL)),
+    CHECK ((street IS NULL) = (postal_code IS NULL)),
+    CHECK ((street IS NULL) = (locality IS NULL)),
+    CHECK ((street IS NULL) = (province IS NULL)),
     PRIMARY KEY (tenant_id, debt_id),
     FOREIGN KEY (tenant_id, debt_id) REFERENCES payment_debts (tenant_id, id)
 ) {KEYED};
@@ -121,8 +133,10 @@ CREATE TABLE payment_tasks (
     debt_id      {ID}      NOT NULL,
     task         TEXT      NOT NULL CHECK (task IN ('publish', 'check', 'withdraw')),
     due_at       {INSTANT} NOT NULL,
-    -- How often it was begun since it became this task.
+    -- How often it was begun since it became this task, without what failed.
     attempts     {INT}     NOT NULL,
+    -- How often it has failed since it was done last.
+    failures     {INT}     NOT NULL,
     leased_by    {ID},
     leased_until {INSTANT},
     -- Why it failed last, as a word.

@@ -4,17 +4,16 @@
 //! answer that is read ends at 256 KiB, one that is passed through at 20 MiB. Of what pagoPA says when it refuses, only
 //! the status is told further: its texts may repeat what was sent.
 
+mod answers;
+
 use std::{io, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream};
-use jiff::Timestamp;
-use payments::ports::{
-    Creditor, Destination, Document, Found, PaymentProvider, Position, ProviderDenied, ReturnUrls, Settlement, Standing,
-};
+use payments::ports::{Creditor, Destination, Document, Found, PaymentProvider, Position, ProviderDenied, ReturnUrls};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, header};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::answers::PositionAnswer;
 use crate::outgoing::{self, TimeOuts};
 
 /// The largest answer read, in bytes.
@@ -25,6 +24,8 @@ const MAX_FILE: usize = 20 * 1024 * 1024;
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long the address of a pay page may be.
 const LONGEST_ADDRESS: usize = 2000;
+/// How many characters of what it is for fit into a printed notice.
+const LONGEST_SUBJECT: usize = 90;
 /// The form of notices with one sum.
 const TEMPLATE: &str = "TemplateSingleInstalment";
 
@@ -73,7 +74,8 @@ impl Service {
         let base = Url::parse(&format!("{}/", base.trim_end_matches('/')));
         let base = base.map_err(|error| wrong(error.to_string()))?;
         let secure = base.scheme() == "https";
-        if !secure && !(base.scheme() == "http" && crate::jwks::is_loopback(&base)) {
+        let here = base.scheme() == "http" && crate::jwks::is_loopback(&base);
+        if !secure && !here {
             return Err(wrong("the address must be https, or http on this machine".to_owned()));
         }
         let mut builder = outgoing::client(TimeOuts { connect: CONNECT.min(total), total }).https_only(secure);
@@ -167,17 +169,7 @@ impl PagoPa {
     }
 
     async fn print(&self, of: &Creditor, position: &Position) -> Result<Document, ProviderDenied> {
-        let body = json!({
-            "templateId": TEMPLATE,
-            "data": {
-                "notice": {
-                    "subject": position.description, "paymentAmount": position.amount_cents,
-                    "dueDate": last_day(position), "code": position.notice_number,
-                },
-                "creditorInstitution": { "taxCode": of.tax_code },
-                "debtor": { "fullName": position.payer.full_name, "taxCode": position.payer.tax_code },
-            },
-        });
+        let body = notice(of, position).ok_or_else(|| ProviderDenied::Refused("no-address".to_owned()))?;
         let request = self.notices.request(Method::POST, &["notices", "generate"], of)?;
         passed_on(send(request.json(&body), Changes::Nothing).await?, "application/pdf")
     }
@@ -297,60 +289,31 @@ fn body(of: &Creditor, position: &Position) -> Value {
     })
 }
 
-/// The last day on which a position can be paid, in Italy.
+/// What the print service is told; nothing where it is not known where whoever pays lives, which it prints.
+fn notice(of: &Creditor, position: &Position) -> Option<Value> {
+    let (payer, subject) = (&position.payer, position.description.chars().take(LONGEST_SUBJECT));
+    let address = payer.address.as_ref()?;
+    Some(json!({
+        "templateId": TEMPLATE,
+        "data": {
+            "notice": {
+                "subject": subject.collect::<String>(), "paymentAmount": position.amount_cents,
+                "dueDate": last_day(position), "code": position.notice_number,
+            },
+            "creditorInstitution": { "taxCode": of.tax_code },
+            "debtor": {
+                "fullName": payer.full_name, "taxCode": payer.tax_code, "address": address.street,
+                "buildingNumber": address.building_number, "postalCode": address.postal_code,
+                "city": address.locality, "province": address.province,
+            },
+        },
+    }))
+}
+
+/// The last day on which a position can be paid, in Italy, as it is printed.
 fn last_day(position: &Position) -> String {
-    kernel::civil::date_of(
-        position.due_at.saturating_sub(jiff::SignedDuration::from_secs(1)).unwrap_or(position.due_at),
-    )
-    .to_string()
-}
-
-/// What GPD says of a position. What it says besides is nothing to us.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PositionAnswer {
-    status: String,
-    payment_date: Option<String>,
-    #[serde(default)]
-    payment_option: Vec<OptionAnswer>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OptionAnswer {
-    nav: Option<String>,
-    iuv: String,
-    amount: i64,
-    status: Option<String>,
-    payment_date: Option<String>,
-    id_receipt: Option<String>,
-}
-
-impl PositionAnswer {
-    fn found(self) -> Option<Found> {
-        let Self { status, payment_date, payment_option } = self;
-        let [option] = <[OptionAnswer; 1]>::try_from(payment_option).ok()?;
-        let paid = matches!(option.status.as_deref(), Some("PO_PAID" | "PO_PARTIALLY_REPORTED" | "PO_REPORTED"));
-        let standing = match status.as_str() {
-            "DRAFT" => Standing::Unpublished,
-            "PUBLISHED" | "VALID" => Standing::Open,
-            "INVALID" => Standing::Withdrawn,
-            "EXPIRED" => Standing::Expired,
-            "PAID" | "REPORTED" if paid => Standing::Paid(Settlement {
-                amount_cents: option.amount,
-                paid_at: option.payment_date.or(payment_date).as_deref().and_then(instant),
-                receipt: option.id_receipt,
-            }),
-            _ => return None,
-        };
-        let notice_number = option.nav.unwrap_or_else(|| format!("3{}", option.iuv));
-        Some(Found { notice_number, amount_cents: option.amount, standing })
-    }
-}
-
-/// GPD writes instants with an offset, or without one and then in UTC.
-fn instant(text: &str) -> Option<Timestamp> {
-    text.parse().or_else(|_no_offset| format!("{text}Z").parse()).ok()
+    let last = position.due_at.saturating_sub(jiff::SignedDuration::from_secs(1)).unwrap_or(position.due_at);
+    kernel::civil::date_of(last).strftime("%d/%m/%Y").to_string()
 }
 
 impl PaymentProvider for PagoPa {
@@ -414,32 +377,52 @@ impl PaymentProvider for PagoPa {
 
 #[cfg(test)]
 mod tests {
+    use payments::{debts::address::Address, ports::Payer};
+
     use super::*;
 
-    fn read(status: &str, option: &str) -> Option<Standing> {
-        let text = format!(
-            r#"{{"iupd":"a","status":"{status}","paymentOption":[{{"iuv":"02000000000000184","amount":1600,"status":"{option}",
-               "paymentDate":"2026-12-01T10:00:00","idReceipt":"R1","more":1}}]}}"#
-        );
-        serde_json::from_str::<PositionAnswer>(&text).unwrap().found().map(|found| found.standing)
+    fn creditor() -> Creditor {
+        Creditor {
+            tenant: "01980000-0000-7000-8000-0000000000a0".parse().unwrap(),
+            tax_code: "01199250158".to_owned(),
+            company_name: "Comune di prova".to_owned(),
+            key: "0123456789".to_owned(),
+        }
+    }
+
+    fn position(address: Option<Address>) -> Position {
+        Position {
+            id: "a".to_owned(),
+            iuv: "02000000000000184".to_owned(),
+            notice_number: "302000000000000184".to_owned(),
+            amount_cents: 1600,
+            description: "è".repeat(140),
+            due_at: "2027-01-31T23:00:00Z".parse().unwrap(),
+            payer: Payer {
+                is_organisation: false,
+                tax_code: "PRVNNA80A41Z998F".to_owned(),
+                full_name: "Anna Prova".to_owned(),
+                email: None,
+                address,
+            },
+            transfers: Vec::new(),
+        }
     }
 
     #[test]
-    fn what_gpd_says_is_read() {
-        assert_eq!(read("VALID", "PO_UNPAID"), Some(Standing::Open));
-        assert_eq!(read("DRAFT", "PO_UNPAID"), Some(Standing::Unpublished));
-        assert_eq!(read("EXPIRED", "PO_UNPAID"), Some(Standing::Expired));
-        assert_eq!(read("INVALID", "PO_UNPAID"), Some(Standing::Withdrawn));
-        let paid = Settlement {
-            amount_cents: 1600,
-            paid_at: Some("2026-12-01T10:00:00Z".parse().unwrap()),
-            receipt: Some("R1".to_owned()),
+    fn a_notice_says_where_whoever_pays_lives() {
+        assert_eq!(notice(&creditor(), &position(None)), None);
+        let address = Address {
+            street: "Via Roma".to_owned(),
+            building_number: "1".to_owned(),
+            postal_code: "56043".to_owned(),
+            locality: "Bugliano".to_owned(),
+            province: "PI".to_owned(),
         };
-        assert_eq!(read("PAID", "PO_PAID"), Some(Standing::Paid(paid.clone())));
-        assert_eq!(read("REPORTED", "PO_REPORTED"), Some(Standing::Paid(paid)));
-        // Nothing is believed that contradicts itself, or that is not known.
-        assert_eq!(read("PAID", "PO_UNPAID"), None);
-        assert_eq!(read("PARTIALLY_PAID", "PO_PAID"), None);
-        assert_eq!(read("SOMETHING", "PO_PAID"), None);
+        let printed = notice(&creditor(), &position(Some(address))).unwrap();
+        let (told, debtor) = (&printed["data"]["notice"], &printed["data"]["debtor"]);
+        assert_eq!((&told["dueDate"], told["subject"].as_str().unwrap().chars().count()), (&json!("31/01/2027"), 90));
+        assert_eq!((&debtor["address"], &debtor["buildingNumber"]), (&json!("Via Roma"), &json!("1")));
+        assert_eq!((&debtor["city"], &debtor["postalCode"]), (&json!("Bugliano"), &json!("56043")));
     }
 }

@@ -9,6 +9,8 @@ use futures_util::{future::BoxFuture, stream::BoxStream};
 use jiff::Timestamp;
 use storage::TenantId;
 
+use crate::debts::address::Address;
+
 /// The Comune, as the provider knows it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Creditor {
@@ -33,6 +35,8 @@ pub struct Payer {
     pub full_name: String,
     /// The e-mail address, for the pay page.
     pub email: Option<String>,
+    /// Where they live, for the printed notice.
+    pub address: Option<Address>,
 }
 
 /// Where money goes.
@@ -115,7 +119,7 @@ pub enum Standing {
 /// What was paid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
-    /// How much, in cents.
+    /// How much of what is owed, in cents: without what the provider has people pay on top.
     pub amount_cents: i64,
     /// When, where the provider says.
     pub paid_at: Option<Timestamp>,
@@ -128,7 +132,7 @@ pub struct Settlement {
 pub struct Found {
     /// Notice number.
     pub notice_number: String,
-    /// How much is asked, in cents.
+    /// How much is asked, in cents, without what the provider adds.
     pub amount_cents: i64,
     /// How it stands.
     pub standing: Standing,

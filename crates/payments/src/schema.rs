@@ -65,6 +65,7 @@ diesel::table! {
         paid_late -> Bool,
         amount_mismatch -> Bool,
         publication_failed -> Bool,
+        tried_at -> Nullable<Instant>,
         published_at -> Nullable<Instant>,
         paid_at -> Nullable<Instant>,
         paid_cents -> Nullable<BigInt>,
@@ -105,6 +106,11 @@ diesel::table! {
         legal_name -> Nullable<Text>,
         tax_code -> Text,
         email -> Nullable<Text>,
+        street -> Nullable<Text>,
+        building_number -> Nullable<Text>,
+        postal_code -> Nullable<Text>,
+        locality -> Nullable<Text>,
+        province -> Nullable<Text>,
     }
 }
 
@@ -118,6 +124,7 @@ diesel::table! {
         task -> Text,
         due_at -> Instant,
         attempts -> BigInt,
+        failures -> BigInt,
         leased_by -> Nullable<Uid>,
         leased_until -> Nullable<Instant>,
         outcome -> Nullable<Text>,

@@ -11,11 +11,14 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{Id, Problem};
 use platform::{access::DeploymentSecret, http::not_found};
 use storage::{Db, Scope, TenantId, Tx};
+use tracing::Instrument;
 
 use crate::{
     connection::{self, SUBSCRIPTION_KEY},
     debts::{
-        Debt, PaymentId, PaymentState, changes,
+        Debt, PaymentId, PaymentState,
+        address::Address,
+        changes,
         model::{Debtor, Job, Line, Task},
         rules,
         store::{self, Lease},
@@ -24,13 +27,16 @@ use crate::{
         Creditor, Destination, Document, Found, Payer, PaymentProvider, Position, ProviderDenied, ReturnUrls, Standing,
         Transfer,
     },
-    problems::PAYMENT_PROVIDER_UNAVAILABLE,
+    problems::{PAYMENT_PROVIDER_REFUSED, PAYMENT_PROVIDER_UNAVAILABLE},
 };
 
-/// How many jobs are leased together.
-const BATCH: i64 = 20;
-/// How many are done at once.
+/// How many jobs are leased together. All of them are begun at once, so that a lease covers the calls of one job.
+const BATCH: i64 = 4;
 const TOGETHER: usize = 4;
+/// How often more are leased before the other Comuni have their turn.
+const ROUNDS: u32 = 25;
+/// How many calls a job makes at most: looking up, making, looking up what was there already, mending and publishing it.
+pub const MOST_CALLS: i64 = 5;
 /// How often one looks whether somebody else has done what one waits for, and for how long each time.
 const LOOKS: u32 = 60;
 const BETWEEN: Duration = Duration::from_millis(50);
@@ -90,22 +96,25 @@ impl Cashier {
         self.db.clock().now()
     }
 
-    /// Does all that is due in one Comune. `go_on` is asked before more is begun.
+    /// Does what is due in one Comune: all of it, unless it is very much, or nothing gets done. `go_on` is asked before
+    /// more is begun.
     ///
     /// # Errors
     /// When the database fails: leases run out then, and it is done again.
     pub async fn work(&self, tenant: TenantId, go_on: impl Fn() -> bool) -> Result<(), Problem> {
         let scope = Scope::system(tenant);
-        while self.is_open() && go_on() && self.db.glance(&scope, store::is_any_due).await? {
+        for _ in 0..ROUNDS {
+            if !self.is_open() || !go_on() || !self.db.glance(&scope, store::is_any_due).await? {
+                break;
+            }
             let lease = self.lease();
             let jobs = self.db.write(&scope, move |tx| store::claim(tx, lease, BATCH)).await?;
-            if jobs.is_empty() {
-                return Ok(());
-            }
             let attempts = jobs.into_iter().map(|job| self.attempt(tenant, job));
-            let mut attempts = stream::iter(attempts).buffer_unordered(TOGETHER);
-            while let Some(outcome) = attempts.next().await {
-                outcome?;
+            // Whatever becomes of one, the others are brought to their end: nobody else has them.
+            let outcomes: Vec<_> = stream::iter(attempts).buffer_unordered(TOGETHER).collect().await;
+            let outcomes = outcomes.into_iter().collect::<Result<Vec<bool>, Problem>>()?;
+            if !outcomes.contains(&true) {
+                break;
             }
         }
         Ok(())
@@ -155,14 +164,8 @@ impl Cashier {
     /// # Errors
     /// `not-found`, `payment-provider-unavailable`, or when the database fails.
     pub async fn looked_at(&self, tenant: TenantId, id: PaymentId) -> Result<Order, Problem> {
-        let (scope, lease) = (Scope::system(tenant), self.lease());
         for _ in 0..LOOKS {
-            let taken = self.db.write(&scope, move |tx| {
-                store::schedule(tx, id, Some((Task::Check, tx.now())))?;
-                store::take(tx, id, lease)
-            });
-            if let Some(job) = taken.await? {
-                self.attempt(tenant, job).await?;
+            if self.taken(tenant, id, true).await? {
                 return self.order(tenant, id).await;
             }
             tokio::time::sleep(BETWEEN).await;
@@ -181,39 +184,59 @@ impl Cashier {
             if tried || !self.is_open() {
                 break;
             }
-            let lease = self.lease();
-            let taken = self.db.write(&Scope::system(tenant), move |tx| store::take(tx, id, lease)).await?;
-            match taken {
-                Some(job) => {
-                    self.attempt(tenant, job).await?;
-                    tried = true;
-                }
-                None => tokio::time::sleep(BETWEEN).await,
+            tried = self.taken(tenant, id, false).await?;
+            if !tried {
+                tokio::time::sleep(BETWEEN).await;
             }
         }
         Err(unavailable())
     }
 
-    /// Does a job, and notes what came of it.
-    async fn attempt(&self, tenant: TenantId, job: Job) -> Result<(), Problem> {
+    /// Does the job about a debt now, whether it is due or not; `false` where somebody else has it, or there is none.
+    /// Where one is `wanted`, it is asked about. Whoever asked for it may go away meanwhile: it is brought to its end.
+    async fn taken(&self, tenant: TenantId, id: PaymentId, wanted: bool) -> Result<bool, Problem> {
+        let this = self.clone();
+        let work = async move {
+            let lease = this.lease();
+            let take = move |tx: &mut Tx<'_>| {
+                if wanted {
+                    store::hurry(tx, id, Task::Check)?;
+                }
+                store::take(tx, id, lease)
+            };
+            match this.db.write(&Scope::system(tenant), take).await? {
+                Some(job) => this.attempt(tenant, job).await.map(|_done| true),
+                None => Ok(false),
+            }
+        };
+        tokio::spawn(work.in_current_span()).await.unwrap_or_else(|_stopped| Err(unavailable()))
+    }
+
+    /// Does a job, and notes what came of it. Whether the provider did it.
+    async fn attempt(&self, tenant: TenantId, job: Job) -> Result<bool, Problem> {
         let outcome = match self.order(tenant, job.debt_id).await {
-            Ok(order) => self.ask(&order, &job).await,
+            Ok(order) => self.ask(&order, &job).await?,
             // The log has the particulars.
             Err(_no_order) => Outcome::Denied(temporary("not-connected")),
         };
         if let Outcome::Denied(why) = &outcome {
             tracing::warn!(payment = %job.debt_id, task = job.task.as_str(), reason = %why, "the provider of payments did not do it");
         }
-        let by = self.worker;
-        self.db.write(&Scope::system(tenant), move |tx| settle(tx, &job, by, &outcome)).await
+        let (by, done) = (self.worker, !matches!(outcome, Outcome::Denied(_)));
+        self.db.write(&Scope::system(tenant), move |tx| settle(tx, &job, by, &outcome)).await?;
+        Ok(done)
     }
 
-    async fn ask(&self, order: &Order, job: &Job) -> Outcome {
-        let Some(provider) = self.provider.as_deref() else { return Outcome::Denied(temporary("no-provider")) };
+    async fn ask(&self, order: &Order, job: &Job) -> Result<Outcome, Problem> {
+        let Some(provider) = self.provider.as_deref() else { return Ok(Outcome::Denied(temporary("no-provider"))) };
         let (of, id) = (&order.creditor, order.position.id.as_str());
-        match job.task {
+        Ok(match job.task {
             Task::Publish if order.debt.state == PaymentState::AwaitingPublication => {
-                publish(provider, order, job.attempts > 1).await.into()
+                let tried = order.debt.tried_at.is_some();
+                if !tried && !self.begun(of.tenant, job.debt_id).await? {
+                    return Ok(Outcome::Stands(None));
+                }
+                publish(provider, order, tried).await.into()
             }
             Task::Publish | Task::Check => provider.status(of, id).await.map(Outcome::Stands).into(),
             Task::Withdraw => match provider.withdraw(of, id).await {
@@ -222,25 +245,64 @@ impl Cashier {
                 Err(ProviderDenied::Refused(_)) => provider.status(of, id).await.map(Outcome::Stands).into(),
                 Err(denied) => Outcome::Denied(denied),
             },
-        }
+        })
+    }
+
+    /// Notes that the provider is being told of a debt: before it is, since afterwards there may be nobody to note it.
+    /// `false` where it is no longer to be told.
+    async fn begun(&self, tenant: TenantId, id: PaymentId) -> Result<bool, Problem> {
+        let note = move |tx: &mut Tx<'_>| {
+            let debt = store::lock(tx, id)?.ok_or_else(not_found)?;
+            let waits = debt.state == PaymentState::AwaitingPublication;
+            if waits {
+                store::tried(tx, id)?;
+            }
+            Ok(waits)
+        };
+        self.db.write(&Scope::system(tenant), note).await
     }
 
     /// Opens a pay page.
     ///
     /// # Errors
+    /// `invalid-transition` where it turns out that it cannot be paid, `payment-provider-refused`,
     /// `payment-provider-unavailable`.
     pub async fn cart(&self, order: &Order, back: &ReturnUrls) -> Result<String, Problem> {
         let provider = self.provider.as_deref().ok_or_else(unavailable)?;
-        provider.cart(&order.creditor, &order.position, back).await.map_err(|why| told(&why))
+        match provider.cart(&order.creditor, &order.position, back).await {
+            Ok(address) => Ok(address),
+            Err(why) => Err(self.refused(order, &why).await),
+        }
     }
 
     /// The notice to pay with.
     ///
     /// # Errors
+    /// `invalid-transition` where it turns out that it cannot be paid, `payment-provider-refused`,
     /// `payment-provider-unavailable`.
     pub async fn notice(&self, order: &Order) -> Result<Document, Problem> {
         let provider = self.provider.as_deref().ok_or_else(unavailable)?;
-        provider.notice(&order.creditor, &order.position).await.map_err(|why| told(&why))
+        match provider.notice(&order.creditor, &order.position).await {
+            Ok(document) => Ok(document),
+            Err(why) => Err(self.refused(order, &why).await),
+        }
+    }
+
+    /// Why the provider does nothing for whoever pays: what is known here may be older than what is known there.
+    async fn refused(&self, order: &Order, why: &ProviderDenied) -> Problem {
+        let told = told(why);
+        match why {
+            ProviderDenied::Temporary { .. } | ProviderDenied::Unknown(_) | ProviderDenied::Key(_) => told,
+            ProviderDenied::Refused(_) | ProviderDenied::Missing | ProviderDenied::Exists => {
+                match self.looked_at(order.creditor.tenant, order.debt.id).await {
+                    Ok(now) => match rules::must_be_payable(&now.debt, self.now()) {
+                        Ok(()) => Problem::new(&PAYMENT_PROVIDER_REFUSED),
+                        Err(over) => over,
+                    },
+                    Err(problem) => problem,
+                }
+            }
+        }
     }
 
     /// The receipt.
@@ -253,7 +315,7 @@ impl Cashier {
     }
 }
 
-/// Makes a position, unless it is there. What was tried before may be there, whatever the answer was.
+/// Makes a position, unless it is there. What was `tried` before may be there, whatever the answer was.
 async fn publish(provider: &dyn PaymentProvider, order: &Order, tried: bool) -> Result<Outcome, ProviderDenied> {
     let (of, position) = (&order.creditor, &order.position);
     if tried && let Some(found) = provider.status(of, &position.id).await? {
@@ -289,14 +351,10 @@ async fn adopt(provider: &dyn PaymentProvider, order: &Order, found: Found) -> R
 /// Notes what came of a job, and what is to be done next.
 fn settle(tx: &mut Tx<'_>, job: &Job, by: Id<()>, outcome: &Outcome) -> storage::Result<()> {
     let Some(debt) = store::lock(tx, job.debt_id)? else { return Ok(()) };
-    let denied = match outcome {
-        Outcome::Denied(denied) => Some(denied),
-        _ => None,
-    };
     let after = match outcome {
         Outcome::Published => changes::published(tx, &debt)?,
         Outcome::Stands(found) => observed(tx, debt, found.as_ref())?,
-        Outcome::Withdrawn => debt,
+        Outcome::Withdrawn => changes::date_passed(tx, &debt)?,
         Outcome::Denied(ProviderDenied::Refused(_) | ProviderDenied::Exists | ProviderDenied::Missing)
             if job.task == Task::Publish =>
         {
@@ -304,39 +362,52 @@ fn settle(tx: &mut Tx<'_>, job: &Job, by: Id<()>, outcome: &Outcome) -> storage:
         }
         Outcome::Denied(_) => changes::date_passed(tx, &debt)?,
     };
-    let next = match denied {
-        Some(denied) => {
+    let failed = |task, outcome, asked| Job {
+        task,
+        due_at: rules::again(job.failures.saturating_add(1), asked, tx.now()),
+        // What came to nothing is no step of the plan.
+        attempts: job.attempts.saturating_sub(1),
+        failures: job.failures.saturating_add(1),
+        outcome: Some(outcome),
+        debt_id: job.debt_id,
+    };
+    let is_open = matches!(outcome, Outcome::Stands(Some(Found { standing: Standing::Open, .. })));
+    let checks = if job.task == Task::Check { job.attempts } else { 0 };
+    let next = match outcome {
+        Outcome::Denied(denied) => {
             let asked = match denied {
                 ProviderDenied::Temporary { retry_after, .. } => *retry_after,
                 _ => None,
             };
-            let due_at = rules::again(job.attempts, asked, tx.now());
-            Some(Job { due_at, outcome: Some(word(denied)), ..job.clone() })
+            Some(failed(job.task, word(denied), asked))
         }
-        None => rules::plan(&after, if job.task == Task::Check { job.attempts } else { 0 }, tx.now()).map(
-            |(task, due_at)| Job {
-                task,
-                due_at,
-                attempts: if task == job.task { job.attempts } else { 0 },
-                outcome: None,
-                debt_id: job.debt_id,
-            },
-        ),
+        _ => rules::plan_after(&after, is_open, checks, tx.now()).map(|(task, due_at)| {
+            // It was done, and is to be done again at once: whatever the reason, not without end.
+            if task == job.task && due_at <= tx.now() {
+                return failed(task, "to-be-done-again".to_owned(), None);
+            }
+            let attempts = if task == job.task { job.attempts } else { 0 };
+            Job { task, due_at, attempts, failures: 0, outcome: None, debt_id: job.debt_id }
+        }),
     };
     store::give_back(tx, job, by, next.as_ref())
 }
 
 /// What the provider said of a debt, in our words.
 fn observed(tx: &mut Tx<'_>, debt: Debt, found: Option<&Found>) -> storage::Result<Debt> {
-    match found.map(|found| &found.standing) {
-        Some(Standing::Paid(settlement)) => changes::settled(tx, &debt, settlement),
-        Some(Standing::Withdrawn) if rules::is_out(debt.state) => changes::withdrawn(tx, &debt),
-        Some(Standing::Open) if debt.state == PaymentState::AwaitingPublication => {
-            let out = changes::published(tx, &debt)?;
-            changes::date_passed(tx, &out)
+    let after = match found.map(|found| &found.standing) {
+        Some(Standing::Paid(settlement)) => changes::settled(tx, &debt, settlement)?,
+        Some(Standing::Withdrawn) if rules::is_out(debt.state) || debt.state == PaymentState::AwaitingPublication => {
+            changes::withdrawn(tx, &debt)?
         }
-        _ => changes::date_passed(tx, &debt),
-    }
+        // What the provider did not take may be there as something else.
+        Some(Standing::Open) if debt.state == PaymentState::AwaitingPublication && !debt.publication_failed => {
+            changes::published(tx, &debt)?
+        }
+        _ => debt,
+    };
+    // Whatever it said: what is not paid in full by its date is over.
+    changes::date_passed(tx, &after)
 }
 
 fn position(debt: &Debt, lines: Vec<Line>, debtor: Option<Debtor>) -> Position {
@@ -351,6 +422,7 @@ fn position(debt: &Debt, lines: Vec<Line>, debtor: Option<Debtor>) -> Position {
     };
     // Whoever paid may no longer be held: what is asked of the provider then needs no name.
     let payer = debtor.map(|debtor| Payer {
+        address: Address::of(&debtor),
         is_organisation: debtor.legal_name.is_some(),
         full_name: rules::full_name(
             debtor.given_name.as_deref(),
@@ -360,7 +432,13 @@ fn position(debt: &Debt, lines: Vec<Line>, debtor: Option<Debtor>) -> Position {
         tax_code: debtor.tax_code,
         email: debtor.email,
     });
-    let nobody = || Payer { is_organisation: false, tax_code: String::new(), full_name: String::new(), email: None };
+    let nobody = || Payer {
+        is_organisation: false,
+        tax_code: String::new(),
+        full_name: String::new(),
+        email: None,
+        address: None,
+    };
     Position {
         id: debt.position_id(),
         iuv: debt.iuv.clone(),

@@ -3,6 +3,7 @@
 
 mod double;
 mod notified;
+mod over;
 mod refused;
 mod simulated;
 mod together;
@@ -28,7 +29,7 @@ use storage::{
 use tests::{Answer, Backend, Client, Server, both_databases, client::Call, secret};
 
 use self::double::PagoPa;
-pub(crate) use self::refused::KINDS;
+pub(crate) use self::refused::{KINDS, PUBLISHED_KINDS};
 use crate::{
     mint, rows,
     world::{Desk, Plan, World},
@@ -129,7 +130,13 @@ impl Counter {
         json!({
             "office_id": self.desk.office.id, "description": "Rilascio carta d'identità", "when": "before",
             "due_on": self.desk.day(10),
-            "payer": { "given_name": "Anna", "family_name": "Prova", "tax_code": mint::TAX_CODE_A, "email": "anna@example.org" },
+            "payer": {
+                "given_name": "Anna", "family_name": "Prova", "tax_code": mint::TAX_CODE_A, "email": "anna@example.org",
+                "address": {
+                    "street": "Via Roma", "building_number": "1", "postal_code": "56043", "locality": "Bugliano",
+                    "province": "PI",
+                },
+            },
             "lines": [
                 { "description": "Diritti", "taxonomy_code": "9/0101108TS/", "amount": { "amount_cents": 2221, "currency": "EUR" } },
                 { "description": "Bollo", "taxonomy_code": "9/0301116TS/", "amount": { "amount_cents": 1600, "currency": "EUR" },
@@ -252,13 +259,17 @@ async fn a_debt_is_asked_for_and_paid(till: Till) {
     anna.get(&format!("{path}/receipt")).await.problem(409, "invalid-transition");
     let opened = anna.post(&format!("{path}/checkout"), json!({ "return_urls": back() })).await.expect(200);
     assert_eq!(opened.text_at("/redirect_url"), "https://checkout.example/c/0e5c2f0a");
-    assert_eq!(anna.get(&path).await.expect(200).text_at("/state"), "started");
+    let started = anna.get(&path).await.expect(200);
+    assert_eq!(started.text_at("/state"), "started");
+    // Who opens it again changes nothing.
+    anna.post(&format!("{path}/checkout"), json!({ "return_urls": back() })).await.expect(200);
+    assert_eq!(anna.get(&path).await.expect(200).at("/version"), started.at("/version"));
 
     // It is paid when the provider says so, without anybody telling.
     till.pagopa.pay(&notice, 3821, "2026-11-29T10:00:00");
     let paid = counter.wait(&asked, |payment| payment["state"] == "paid").await;
     assert_eq!((paid.at("/paid/amount_cents"), paid.at("/paid_late")), (&json!(3821), &json!(false)));
-    assert_eq!(paid.text_at("/paid_at"), "2026-11-29T11:00:00+01:00");
+    assert_eq!(paid.text_at("/paid_at"), "2026-11-29T10:00:00+01:00");
     let (status, headers, bytes) = anna.get(&format!("{path}/receipt")).bytes().await;
     assert_eq!((status, headers["content-type"].to_str().unwrap()), (200, "application/xml"));
     assert_eq!(bytes, b"<receipt/>");
@@ -374,10 +385,10 @@ async fn what_is_called_off_is_withdrawn(till: Till) {
     counter.admin.post(&at, refund(3000)).fresh_key().await.expect(201);
     let more = counter.admin.post(&at, refund(822)).fresh_key().await.problem(409, "refund-exceeds-payment");
     assert_eq!(more.at("/refundable_cents"), &json!(821));
-    counter.admin.post(&at, refund(821)).key("the rest").await.expect(201);
-    counter.admin.post(&at, refund(821)).key("the rest").await.expect(201);
+    counter.admin.post(&at, refund(821)).key("the-rest").await.expect(201);
+    counter.admin.post(&at, refund(821)).key("the-rest").await.expect(201);
     assert_eq!(counter.admin.get(&at).await.expect(200).items().len(), 2);
-    assert_eq!(counter.admin.get(&path).await.expect(200).at("/refunded_cents"), &json!(3821));
+    assert_eq!(counter.admin.get(&path).await.expect(200).at("/refunded/amount_cents"), &json!(3821));
     let events: Vec<_> = counter.events(&asked).await.into_iter().skip(2).collect();
     assert_eq!(events, ["payment.cancelled", "payment.paid_late", "payment.refunded", "payment.refunded"]);
 }

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use kernel::Id;
 use payments::{
     ports::PaymentProvider,
-    settling::Cashier,
+    settling::{Cashier, MOST_CALLS},
     simulated::{Simulator, routes::Simulating},
 };
 use platform::access::DeploymentSecret;
@@ -81,8 +81,8 @@ impl PaymentsConfig {
             TakenBy::Stub => Some(Arc::new(Simulator { db: db.clone() })),
             TakenBy::Pagopa => Some(Arc::new(self.pagopa()?)),
         };
-        // One job makes three calls at most, and what comes after them takes a moment too.
-        let lease = i64::from(self.timeout_seconds).saturating_mul(4).saturating_add(15);
+        // What comes before the calls of a job and after them takes a moment too.
+        let lease = i64::from(self.timeout_seconds).saturating_mul(MOST_CALLS).saturating_add(15);
         let cashier = Cashier {
             db: db.clone(),
             provider,

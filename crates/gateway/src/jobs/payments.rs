@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use payments::settling::Cashier;
-use platform::tenants::TenantState;
+use platform::tenants::{Tenant, TenantState};
 use tokio::sync::watch;
 
 use super::everyone;
+
+/// For how many Comuni it is done at once.
+const TOGETHER: usize = 16;
 
 /// What it takes.
 #[derive(Debug)]
@@ -29,11 +33,14 @@ pub(crate) async fn cash(cashing: Cashing, mut stopping: watch::Receiver<bool>) 
             continue;
         }
         let active = everyone(&cashier.db).await.into_iter().filter(|tenant| tenant.state == TenantState::Active);
-        for tenant in active {
+        // A Comune with much to do, or one whose calls hang, keeps none of the others waiting.
+        let (cashier, stopping) = (&cashier, &stopping);
+        let work = |tenant: Tenant| async move {
             // The log has the particulars; the next round tries again.
             if let Err(problem) = cashier.work(tenant.tenant_id, || !*stopping.borrow()).await {
                 tracing::warn!(slug = problem.kind.slug, "dealing with the provider of payments failed");
             }
-        }
+        };
+        stream::iter(active).for_each_concurrent(TOGETHER, work).await;
     }
 }

@@ -22,6 +22,7 @@ use super::{
     model::{Connection, ConnectionView, NewConnection, NewKeyView, NotificationKey, NotificationKeyId},
     store,
 };
+use crate::debts::store as debts;
 
 fn view(tx: &mut Tx<'_>) -> storage::Result<Reply<ConnectionView>> {
     let view = ConnectionView::of(store::get(tx)?, store::keys(tx)?);
@@ -58,7 +59,8 @@ async fn show_payments_connection(caller: Caller, db: Data<Db>) -> Answer {
 
 /// Say how the Comune is paid
 ///
-/// For admins. Payments that were asked for before stay as they are, with their numbers and their account.
+/// For admins. Payments that were asked for before stay as they are, with their numbers and their account; what waits
+/// because the key was not accepted is tried again.
 #[utoipa::path(tag = "payments", request_body = NewConnection, params(IfMatchHeader), responses(
     (status = 200, description = "Said. `ETag`: the version", body = ConnectionView),
     (status = 403, description = "`forbidden`: not an admin", body = ProblemBody, content_type = "application/problem+json"),
@@ -95,6 +97,8 @@ async fn update_payments_connection(
             updated_at: tx.now(),
         };
         store::put(tx, &after)?;
+        // What waits because there was no good key need not wait any longer.
+        debts::hurry_what_had_no_key(tx)?;
         let (was, is) = (before.as_ref().map(state), state(&after));
         record(tx, "payments-connection.updated", was.as_ref(), Some(&is))?;
         view(tx)
@@ -110,7 +114,7 @@ async fn update_payments_connection(
 #[utoipa::path(tag = "payments", params(IdempotencyKeyHeader), responses(
     (status = 201, description = "The key, told once", body = NewKeyView),
     (status = 403, description = "`forbidden`: not an admin", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "`idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "`too-many-notification-keys`, `idempotency-in-progress`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`idempotency-key-reused`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[post("/connections/payments/notification-keys")]

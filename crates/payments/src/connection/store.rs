@@ -9,9 +9,12 @@ use storage::{
 };
 
 use super::model::{Connection, NotificationKey, NotificationKeyId};
-use crate::schema::{payment_connections as c, payment_notification_keys as k};
+use crate::{
+    problems::TOO_MANY_NOTIFICATION_KEYS,
+    schema::{payment_connections as c, payment_notification_keys as k},
+};
 
-/// How many keys are looked at.
+/// How many keys there are at most.
 const MOST_KEYS: i64 = 100;
 
 /// How the Comune is paid.
@@ -41,8 +44,13 @@ pub fn put(tx: &mut Tx<'_>, connection: &Connection) -> storage::Result<()> {
         c::updated_at.eq(At(connection.updated_at)),
     );
     if connection.version == 1 {
-        diesel::insert_into(c::table).values((c::tenant_id.eq(tenant), set)).execute(tx.conn())?;
-        return Ok(());
+        let first = diesel::insert_into(c::table).values((c::tenant_id.eq(tenant), set));
+        return match tx.savepoint(|tx| Ok(first.execute(tx.conn())?)) {
+            Err(failure) if failure.is_unique("payment_connections", &["tenant_id"]) => {
+                Err(Problem::new(&VERSION_MISMATCH).into())
+            }
+            outcome => outcome.map(drop),
+        };
     }
     let before = connection.version.saturating_sub(1);
     let row = c::table.filter(c::tenant_id.eq(tenant)).filter(c::version.eq(before));
@@ -64,8 +72,12 @@ pub fn keys(tx: &mut Tx<'_>) -> storage::Result<Vec<NotificationKey>> {
 /// Adds a key.
 ///
 /// # Errors
-/// When the database fails.
+/// `too-many-notification-keys`, or when the database fails.
 pub fn add_key(tx: &mut Tx<'_>, key: &NotificationKey) -> storage::Result<()> {
+    let mine = k::table.filter(k::tenant_id.eq(Key(tx.tenant())));
+    if mine.count().get_result::<i64>(tx.conn())? >= MOST_KEYS {
+        return Err(Problem::new(&TOO_MANY_NOTIFICATION_KEYS).into());
+    }
     diesel::insert_into(k::table)
         .values((
             k::tenant_id.eq(Key(tx.tenant())),

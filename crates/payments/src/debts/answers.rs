@@ -22,7 +22,7 @@ kernel::redacted_debug!(PaymentView);
     "payer": { "given_name": "Anna", "family_name": "Prova", "tax_code": "PRVNNA80A41Z998F" },
     "lines": [{ "description": "Diritti di segreteria", "taxonomy_code": "9/0101108TS/", "amount": { "amount_cents": 2221, "currency": "EUR" } }],
     "paid_late": false, "amount_mismatch": false, "publication_failed": false,
-    "published_at": "2026-11-29T10:00:01+01:00", "paid_at": null, "paid": null, "refunded_cents": 0,
+    "published_at": "2026-11-29T10:00:01+01:00", "paid_at": null, "paid": null, "refunded": null,
     "created_at": "2026-11-29T10:00:00+01:00", "updated_at": "2026-11-29T10:00:01+01:00", "links": []
 }))]
 pub struct PaymentView {
@@ -37,7 +37,7 @@ pub struct PaymentView {
     pub office_id: OfficeId,
     /// What it is for.
     pub subject: Subject,
-    /// What for, in words.
+    /// What for, in words; empty once who pays is no longer held.
     #[schema(max_length = 140)]
     pub description: String,
     /// How much.
@@ -58,7 +58,7 @@ pub struct PaymentView {
     /// Who pays; absent in lists, and once that is no longer held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payer: Option<Payer>,
-    /// What it consists of; absent in lists.
+    /// What it consists of; absent in lists, and once who pays is no longer held.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_items = 5)]
     pub lines: Option<Vec<PaymentLine>>,
@@ -76,9 +76,8 @@ pub struct PaymentView {
     pub paid_at: Option<Timestamp>,
     /// How much was paid.
     pub paid: Option<Money>,
-    /// How much of it was given back, in cents.
-    #[schema(minimum = 0)]
-    pub refunded_cents: i64,
+    /// How much of it was given back; null where nothing was.
+    pub refunded: Option<Money>,
     /// Opens the payment to who has not signed in; told once, to whoever made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 100)]

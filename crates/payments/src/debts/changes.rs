@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use storage::Tx;
 
 use super::{
-    model::{Debt, Debtor, Line, NewPayment, Payer, PaymentId, PaymentLine, PaymentTime, Subject},
+    model::{Debt, Debtor, Line, NewPayment, Payer, PaymentId, PaymentLine, PaymentState, PaymentTime, Subject, Task},
     rules::{self, Happening, Verdict},
     store,
 };
@@ -80,7 +80,7 @@ pub(super) fn ask(tx: &mut Tx<'_>, place: Place<'_>, new: &NewPayment) -> storag
     let person = whose(place, &new.payer.tax_code);
     let access_token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     let id: PaymentId = tx.new_id();
-    let own = || Subject { kind: "payment".to_owned(), id: id.cast() };
+    let own = || Subject { kind: rules::OWN_KIND.to_owned(), id: id.cast() };
     let subject = new.subject.clone().unwrap_or_else(own);
     let debt = Debt {
         id,
@@ -100,6 +100,7 @@ pub(super) fn ask(tx: &mut Tx<'_>, place: Place<'_>, new: &NewPayment) -> storag
         paid_late: false,
         amount_mismatch: false,
         publication_failed: false,
+        tried_at: None,
         published_at: None,
         paid_at: None,
         paid_cents: None,
@@ -139,7 +140,13 @@ fn stored(line: &PaymentLine, iban: &str) -> Line {
 }
 
 fn debtor(payer: &Payer) -> Debtor {
+    let address = payer.address.as_ref();
     Debtor {
+        street: address.map(|address| address.street.clone()),
+        building_number: address.map(|address| address.building_number.clone()),
+        postal_code: address.map(|address| address.postal_code.clone()),
+        locality: address.map(|address| address.locality.clone()),
+        province: address.map(|address| address.province.clone()),
         given_name: payer.given_name.clone(),
         family_name: payer.family_name.clone(),
         legal_name: payer.legal_name.clone(),
@@ -149,14 +156,18 @@ fn debtor(payer: &Payer) -> Debtor {
 }
 
 /// Has a debt paid that waited for a decision; one tried again that the provider did not take; and the provider asked
-/// at once about one that it has, or is being told of.
+/// at once about one that it has, or is being told of. What it was not told of yet can be `due_on` another day; what was
+/// due before today must be.
 ///
 /// # Errors
-/// `not-found`, `invalid-transition`, or when the database fails.
-pub fn release(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<Debt> {
+/// `not-found`, `invalid-transition`, `invalid-query` for its date, or when the database fails.
+pub fn release(tx: &mut Tx<'_>, id: PaymentId, due_on: Option<jiff::civil::Date>) -> storage::Result<Debt> {
     let before = store::lock(tx, id)?.ok_or_else(not_found)?;
     if let Some(task) = rules::hurried(&before) {
-        store::schedule(tx, id, Some((task, tx.now())))?;
+        if due_on.is_some() {
+            return Err(rules::not_now(before.state).into());
+        }
+        store::hurry(tx, id, task)?;
         let after = state(&before, refunds::store::sum(tx, id)?);
         let change = Change {
             action: "payment.checked",
@@ -168,9 +179,10 @@ pub fn release(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<Debt> {
         audit::record(tx, change)?;
         return Ok(before);
     }
-    let retried = before.publication_failed && before.state == super::PaymentState::AwaitingPublication;
+    let retried = rules::is_refused(&before);
     let state = if retried { before.state } else { rules::must(before.state, Happening::Released)? };
-    let after = Debt { state, publication_failed: false, ..before.clone() };
+    let due_at = rules::due_from_now(&before, due_on, tx.now())?;
+    let after = Debt { state, due_at, publication_failed: false, ..before.clone() };
     changed(tx, "payment.released", &before, after)
 }
 
@@ -181,11 +193,10 @@ pub fn release(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<Debt> {
 pub fn cancel(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<Debt> {
     let before = store::lock(tx, id)?.ok_or_else(not_found)?;
     let state = rules::must(before.state, Happening::Cancelled)?;
-    let known = rules::is_out(before.state) || before.state == super::PaymentState::AwaitingPublication;
     let after = changed(tx, "payment.cancelled", &before, Debt { state, ..before.clone() })?;
-    if known {
-        // Perhaps the provider was being told of it just now.
-        store::schedule(tx, id, Some((super::model::Task::Withdraw, tx.now())))?;
+    if before.tried_at.is_some() {
+        // Whatever it answered: it may have it.
+        store::schedule(tx, id, Some((Task::Withdraw, tx.now())))?;
     }
     Ok(after)
 }
@@ -210,15 +221,19 @@ pub(crate) fn published(tx: &mut Tx<'_>, before: &Debt) -> storage::Result<Debt>
     }
 }
 
-/// Somebody has opened the pay page.
+/// Somebody has opened the pay page. Who opens it again changes nothing: they are looked after as the first time.
 pub(crate) fn started(tx: &mut Tx<'_>, before: &Debt) -> storage::Result<Debt> {
     let state = rules::must(before.state, Happening::Started)?;
+    if state == before.state {
+        store::schedule(tx, before.id, rules::plan(before, 0, tx.now()))?;
+        return Ok(before.clone());
+    }
     changed(tx, "payment.started", before, Debt { state, ..before.clone() })
 }
 
 /// The provider takes no such position.
 pub(crate) fn not_taken(tx: &mut Tx<'_>, before: &Debt) -> storage::Result<Debt> {
-    if before.publication_failed || before.state != super::PaymentState::AwaitingPublication {
+    if before.publication_failed || before.state != PaymentState::AwaitingPublication {
         return Ok(before.clone());
     }
     changed(tx, "payment.publication_failed", before, Debt { publication_failed: true, ..before.clone() })

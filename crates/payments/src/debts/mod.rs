@@ -1,5 +1,6 @@
 //! Debts: who owes what until when, and how far it is.
 
+pub mod address;
 pub mod answers;
 pub mod changes;
 pub mod model;

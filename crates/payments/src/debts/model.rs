@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use validator::{Validate, ValidationError};
 
-use super::rules;
+use super::{
+    address::{Address, province},
+    rules,
+};
 use crate::schema::{payment_debtors, payment_debts, payment_lines, payment_tasks};
 
 /// The identifier of a debt.
@@ -142,6 +145,8 @@ pub struct Debt {
     pub amount_mismatch: bool,
     /// Whether the provider takes no such position.
     pub publication_failed: bool,
+    /// When the provider was first told of it. From then on it may have it, whatever it answered.
+    pub tried_at: Option<Timestamp>,
     /// Since when the provider has it.
     pub published_at: Option<Timestamp>,
     /// When it was paid.
@@ -192,6 +197,16 @@ pub struct Debtor {
     pub tax_code: String,
     /// E-mail address.
     pub email: Option<String>,
+    /// The street they live in; with all that follows, or without any of it.
+    pub street: Option<String>,
+    /// The number of the building.
+    pub building_number: Option<String>,
+    /// CAP.
+    pub postal_code: Option<String>,
+    /// City, town or village.
+    pub locality: Option<String>,
+    /// Province.
+    pub province: Option<String>,
 }
 
 kernel::redacted_debug!(Debtor, Payer, NewPayment, PaymentLookup);
@@ -206,8 +221,10 @@ pub struct Job {
     pub task: Task,
     /// When it was due.
     pub due_at: Timestamp,
-    /// How often it was begun; this time is one of them.
+    /// How often it was begun, without what failed; this time is one of them.
     pub attempts: i64,
+    /// How often it has failed since it was done last.
+    pub failures: i64,
     /// Why it failed last.
     pub outcome: Option<String>,
 }
@@ -262,7 +279,7 @@ pub struct PaymentLine {
     /// How much.
     #[validate(nested)]
     pub amount: Money,
-    /// Where it is a revenue stamp. Else it goes to the account of the Comune.
+    /// Where it is a revenue stamp, of 16.00 or 2.00 euro. Else it goes to the account of the Comune.
     #[validate(nested)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
@@ -303,6 +320,10 @@ pub struct Payer {
     #[validate(email, length(max = 254), custom(function = one_word))]
     #[schema(format = "email", max_length = 254)]
     pub email: Option<String>,
+    /// Where they live. Without it there is no notice to print (`GET /payments/{payment_id}/notice`).
+    #[validate(nested)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
 }
 
 /// A payment to be asked for
@@ -336,7 +357,8 @@ pub struct NewPayment {
     pub due_on: Date,
     /// Whether it is asked for at once, or once `POST /payments/{payment_id}/publication` says so.
     pub when: PaymentTime,
-    /// What it is for; by itself when absent.
+    /// What it is for; by itself when absent. Asked for over this interface it is of the kind `payment`: what other
+    /// parts of the product ask for bears their kinds, and nobody else's.
     #[validate(nested)]
     pub subject: Option<Subject>,
 }
@@ -354,6 +376,16 @@ pub struct PaymentLookup {
     pub access_token: String,
 }
 
+/// When a payment is due instead
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PublicationQuery {
+    /// The last day on which it can be paid, in place of the one it was asked for with. Needed where that has passed;
+    /// not for what pagoPA was told of already.
+    pub due_on: Option<Date>,
+}
+
 /// Which payments
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -367,6 +399,7 @@ pub struct PaymentQuery {
     /// Of one office.
     pub office_id: Option<OfficeId>,
     /// Only those that somebody should look at for this.
+    #[param(inline)]
     pub attention: Option<Attention>,
     /// The first day on which they were asked for.
     pub from: Option<Date>,
@@ -415,10 +448,6 @@ fn digest(text: &str) -> Result<(), ValidationError> {
     let (body, end) = text.split_at_checked(43).unwrap_or_default();
     let sound = end == "=" && body.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/'));
     if sound { Ok(()) } else { Err(refused("digest", "SHA-256 in base64")) }
-}
-
-fn province(text: &str) -> Result<(), ValidationError> {
-    if text.chars().all(|c| c.is_ascii_uppercase()) { Ok(()) } else { Err(refused("province", "two capitals")) }
 }
 
 fn taxonomy(text: &str) -> Result<(), ValidationError> {

@@ -15,12 +15,13 @@ use validator::Validate;
 
 use super::{
     changes,
-    model::{Debt, PaymentId, PaymentState, token},
+    model::{Debt, PaymentId, token},
     rules, store, views,
 };
 use crate::{
     connection,
     ports::{Document, ReturnUrls},
+    problems::PAYER_ADDRESS_MISSING,
     settling::{Cashier, Order},
 };
 
@@ -88,7 +89,7 @@ pub struct PaymentDocument(pub String);
     (status = 200, description = "Where to send the person", body = Checkout),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "`invalid-transition`: it cannot be paid (any more)", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "`invalid-transition`: it cannot be paid (any more); `payment-provider-refused`: not now", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-body`: such as an address to come back to that the Comune does not name", body = ProblemBody, content_type = "application/problem+json"),
     (status = 503, description = "`payment-provider-unavailable`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -120,17 +121,21 @@ async fn open_checkout(
 
 /// The notice to pay with
 ///
-/// The notice (avviso di pagamento) as PDF, from the provider as it comes: what any bank, post office or app takes.
+/// The notice (avviso di pagamento) as PDF, from the provider as it comes: what any bank, post office or app takes. It
+/// tells where whoever pays lives: without a `payer.address` there is none.
 #[utoipa::path(tag = "payments", params(("payment_id" = PaymentId, Path, description = "Which one")), responses(
     (status = 200, description = "The notice", body = PaymentDocument, content_type = "application/pdf"),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
-    (status = 409, description = "`invalid-transition`: it cannot be paid (any more)", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "`invalid-transition`: it cannot be paid (any more); `payer-address-missing`; `payment-provider-refused`: not now", body = ProblemBody, content_type = "application/problem+json"),
     (status = 503, description = "`payment-provider-unavailable`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/payments/{payment_id}/notice")]
 async fn show_payment_notice(caller: Caller, id: IdPath<Debt>, (db, cashier): (Data<Db>, Data<Cashier>)) -> Answer {
     readable(&caller, &db, id.0).await?;
     let order = payable(&cashier, &caller, id.0).await?;
+    if order.position.payer.address.is_none() {
+        return Err(Problem::new(&PAYER_ADDRESS_MISSING).into());
+    }
     Ok(streamed(cashier.notice(&order).await?, "avviso.pdf"))
 }
 
@@ -161,12 +166,7 @@ async fn readable(caller: &Caller, db: &Db, id: PaymentId) -> Result<Debt, Probl
 /// A payment that the provider has, by now: where it was on its way there, it is brought there first.
 pub(crate) async fn payable(cashier: &Cashier, caller: &Caller, id: PaymentId) -> Result<Order, Problem> {
     let order = cashier.published(caller.tenant.tenant_id, id).await?;
-    let Order { debt, .. } = &order;
-    let open = matches!(debt.state, PaymentState::Payable | PaymentState::Started);
-    // By the clock, and not by whether somebody has noted yet that its date has passed.
-    if !open || debt.due_at <= cashier.now() {
-        return Err(rules::not_now(if open { PaymentState::Expired } else { debt.state }));
-    }
+    rules::must_be_payable(&order.debt, cashier.now())?;
     Ok(order)
 }
 

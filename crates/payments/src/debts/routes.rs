@@ -23,7 +23,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{
     answers::PaymentView,
     changes::{self, Requested},
-    model::{Debt, NewPayment, PaymentId, PaymentLookup, PaymentQuery},
+    model::{Debt, NewPayment, PaymentId, PaymentLookup, PaymentQuery, PublicationQuery},
+    rules,
     store::{self, Filter},
     views::{self, Reader},
 };
@@ -31,7 +32,8 @@ use crate::{numbers::rules::is_notice_number, problems::PAYMENTS_NOT_CONNECTED, 
 
 /// Ask for a payment
 ///
-/// For staff of the office, and for systems with the scope. A notice number is given at once; the provider is told
+/// For staff of the office, and for systems with the scope; what it is for is then of the kind `payment`, and no case of
+/// another part of the product. A notice number is given at once; the provider is told
 /// right after, and then the payment is `payable`. With `when` `after_approval` it waits for
 /// `POST /payments/{payment_id}/publication`. The answer has an `access_token`, once: it opens the payment to who has
 /// not signed in.
@@ -61,6 +63,7 @@ async fn create_payment(
     if !cashier.is_open() {
         return Err(Problem::new(&PAYMENTS_NOT_CONNECTED).detail("the deployment has no provider of payments").into());
     }
+    rules::by_hand(new.subject.as_ref())?;
     let who = caller.clone();
     idempotency::once(&db, &in_flight, &caller, Some(&key), &digest, move |tx| {
         let Requested { debt, access_token } = changes::ask(tx, Place::of(&who), &new)?;
@@ -188,19 +191,28 @@ async fn look_up_payment(caller: Caller, body: Body<PaymentLookup>, db: Data<Db>
 
 /// Have a payment paid
 ///
-/// For staff: what it is for was approved; or the provider did not take it, and is to be asked again. Of a payment that
-/// was asked for already, the provider is asked at once how it stands.
-#[utoipa::path(tag = "payments", params(("payment_id" = PaymentId, Path, description = "Which one"), IfMatchHeader), responses(
+/// For staff: what it is for was approved; or the provider did not take it, and is to be asked again; with another
+/// `due_on` where its date has passed meanwhile. Of a payment that was asked for already, the provider is asked at once
+/// how it stands.
+#[utoipa::path(tag = "payments", params(("payment_id" = PaymentId, Path, description = "Which one"), PublicationQuery, IfMatchHeader), responses(
     (status = 200, description = "The provider is told of it. `ETag` is set.", body = PaymentView),
     (status = 403, description = "`forbidden`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "`not-found`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 409, description = "`invalid-transition`", body = ProblemBody, content_type = "application/problem+json"),
     (status = 412, description = "`version-mismatch`", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, description = "`invalid-query`: its date has passed, and no other was given", body = ProblemBody, content_type = "application/problem+json"),
     (status = 428, description = "`precondition-required`", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[post("/payments/{payment_id}/publication")]
-async fn publish_payment(caller: Caller, id: IdPath<Debt>, if_match: IfMatch, db: Data<Db>) -> Answer {
-    decide(caller, id.0, if_match, &db, changes::release).await
+async fn publish_payment(
+    caller: Caller,
+    id: IdPath<Debt>,
+    query: Params<PublicationQuery>,
+    if_match: IfMatch,
+    db: Data<Db>,
+) -> Answer {
+    let due_on = query.due_on;
+    decide(caller, id.0, if_match, &db, move |tx, id| changes::release(tx, id, due_on)).await
 }
 
 /// Call a payment off
@@ -224,7 +236,7 @@ async fn decide(
     id: PaymentId,
     if_match: IfMatch,
     db: &Db,
-    change: fn(&mut Tx<'_>, PaymentId) -> storage::Result<Debt>,
+    change: impl Fn(&mut Tx<'_>, PaymentId) -> storage::Result<Debt> + Send + Sync + 'static,
 ) -> Answer {
     let who = caller.clone();
     db.write(&caller, move |tx| {

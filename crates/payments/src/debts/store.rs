@@ -1,12 +1,12 @@
 //! Queries over debts, their lines, who owes them, and what is still to be done about them.
 
-use diesel::prelude::*;
+use diesel::{prelude::*, sql_types::Text};
 use jiff::Timestamp;
 use kernel::{Id, PageRequest};
 use platform::{access::policy::Rows, directory::OfficeId};
 use storage::{
-    MultiBackend, Tx,
-    types::{At, Key},
+    MultiBackend, Tx, fixed,
+    types::{At, Instant, Key, Uid},
 };
 
 use super::model::{Attention, Debt, Debtor, Job, Line, PaymentId, PaymentState, Task};
@@ -68,6 +68,11 @@ pub(crate) fn insert(tx: &mut Tx<'_>, debt: &Debt, lines: &[Line], debtor: &Debt
             p::legal_name.eq(&debtor.legal_name),
             p::tax_code.eq(&debtor.tax_code),
             p::email.eq(&debtor.email),
+            p::street.eq(&debtor.street),
+            p::building_number.eq(&debtor.building_number),
+            p::postal_code.eq(&debtor.postal_code),
+            p::locality.eq(&debtor.locality),
+            p::province.eq(&debtor.province),
         ))
         .execute(tx.conn())?;
     Ok(())
@@ -113,6 +118,8 @@ pub(crate) fn save(tx: &mut Tx<'_>, debt: &Debt) -> storage::Result<()> {
         .set((
             d::owner.eq(&debt.owner),
             d::person_key.eq(&debt.person_key),
+            d::description.eq(&debt.description),
+            d::due_at.eq(At(debt.due_at)),
             d::state.eq(debt.state),
             d::paid_late.eq(debt.paid_late),
             d::amount_mismatch.eq(debt.amount_mismatch),
@@ -126,6 +133,28 @@ pub(crate) fn save(tx: &mut Tx<'_>, debt: &Debt) -> storage::Result<()> {
             d::updated_at.eq(At(debt.updated_at)),
         ))
         .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Notes that the provider is told of a debt now for the first time. Nobody is told: nothing has come of it yet.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn tried(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<()> {
+    let row = d::table.filter(d::tenant_id.eq(Key(tx.tenant()))).filter(d::id.eq(Key(id)));
+    diesel::update(row.filter(d::tried_at.is_null())).set(d::tried_at.eq(Some(At(tx.now())))).execute(tx.conn())?;
+    Ok(())
+}
+
+/// Takes out what the lines tell of a person: in the words of whoever wrote them, and in what a stamp is for.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn blank_lines(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<()> {
+    let of = || l::table.filter(l::tenant_id.eq(Key(tx.tenant()))).filter(l::debt_id.eq(Key(id)));
+    let (lines, stamps) = (of(), of().filter(l::iban.is_null()));
+    diesel::update(lines).set(l::description.eq("")).execute(tx.conn())?;
+    diesel::update(stamps).set((l::document_digest.eq(Some("")), l::province.eq(Some("")))).execute(tx.conn())?;
     Ok(())
 }
 
@@ -145,6 +174,16 @@ pub fn lines(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<Vec<Line>> {
 pub fn debtor(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<Option<Debtor>> {
     let of = p::table.filter(p::tenant_id.eq(Key(tx.tenant()))).filter(p::debt_id.eq(Key(id)));
     Ok(of.select(Debtor::as_select()).first(tx.conn()).optional()?)
+}
+
+/// Whether it is held where they live.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn has_address(tx: &mut Tx<'_>, id: PaymentId) -> storage::Result<bool> {
+    let of = p::table.filter(p::tenant_id.eq(Key(tx.tenant()))).filter(p::debt_id.eq(Key(id)));
+    let found: Option<PaymentId> = of.filter(p::street.is_not_null()).select(p::debt_id).first(tx.conn()).optional()?;
+    Ok(found.is_some())
 }
 
 /// Puts right who owes it.
@@ -222,17 +261,53 @@ pub(crate) fn list(
 /// # Errors
 /// When the database fails.
 pub(crate) fn schedule(tx: &mut Tx<'_>, id: PaymentId, plan: Option<(Task, Timestamp)>) -> storage::Result<()> {
-    let tenant = Key(tx.tenant());
-    let row = t::table.filter(t::tenant_id.eq(tenant)).filter(t::debt_id.eq(Key(id)));
     let Some((task, due_at)) = plan else {
+        let row = t::table.filter(t::tenant_id.eq(Key(tx.tenant()))).filter(t::debt_id.eq(Key(id)));
         diesel::delete(row).execute(tx.conn())?;
         return Ok(());
     };
-    let set = || (t::task.eq(task), t::due_at.eq(At(due_at)), t::attempts.eq(0_i64), t::outcome.eq(None::<String>));
-    if diesel::update(row).set(set()).execute(tx.conn())? == 0 {
-        let new = (t::tenant_id.eq(tenant), t::debt_id.eq(Key(id)), set());
-        diesel::insert_into(t::table).values(new).execute(tx.conn())?;
-    }
+    fixed(
+        "INSERT INTO payment_tasks (tenant_id, debt_id, task, due_at, attempts, failures) VALUES (?, ?, ?, ?, 0, 0) \
+         ON CONFLICT (tenant_id, debt_id) DO UPDATE SET task = excluded.task, due_at = excluded.due_at, \
+         attempts = 0, failures = 0, outcome = NULL",
+    )
+    .bind::<Uid, _>(Key(tx.tenant()))
+    .bind::<Uid, _>(Key(id))
+    .bind::<Text, _>(task.as_str())
+    .bind::<Instant, _>(At(due_at))
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Has what is to be done about a debt be done now, and this where nothing is. What was said stays said: whoever has
+/// the provider asked must not make it forget that something is to be withdrawn there.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn hurry(tx: &mut Tx<'_>, id: PaymentId, otherwise: Task) -> storage::Result<()> {
+    // Whoever is doing it now may have asked a moment too early: then it is done once more.
+    fixed(
+        "INSERT INTO payment_tasks (tenant_id, debt_id, task, due_at, attempts, failures) VALUES (?, ?, ?, ?, 0, 0) \
+         ON CONFLICT (tenant_id, debt_id) DO UPDATE SET due_at = excluded.due_at, attempts = 0 \
+         WHERE payment_tasks.due_at > excluded.due_at OR payment_tasks.leased_by IS NOT NULL",
+    )
+    .bind::<Uid, _>(Key(tx.tenant()))
+    .bind::<Uid, _>(Key(id))
+    .bind::<Text, _>(otherwise.as_str())
+    .bind::<Instant, _>(At(tx.now()))
+    .execute(tx.conn())?;
+    Ok(())
+}
+
+/// Has be done now what waits because a key was not accepted, or because there was none.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) fn hurry_what_had_no_key(tx: &mut Tx<'_>) -> storage::Result<()> {
+    let now = At(tx.now());
+    let waits = t::table.filter(t::tenant_id.eq(Key(tx.tenant()))).filter(t::due_at.gt(now));
+    let refused = waits.filter(t::outcome.like("key-%").or(t::outcome.eq(Some("not-connected"))));
+    diesel::update(refused).set((t::due_at.eq(now), t::failures.eq(0_i64))).execute(tx.conn())?;
     Ok(())
 }
 
@@ -311,6 +386,7 @@ pub(crate) fn give_back(tx: &mut Tx<'_>, job: &Job, by: Id<()>, next: Option<&Jo
                     t::task.eq(next.task),
                     t::due_at.eq(At(next.due_at)),
                     t::attempts.eq(next.attempts),
+                    t::failures.eq(next.failures),
                     t::outcome.eq(&next.outcome),
                 ))
                 .execute(tx.conn())?;

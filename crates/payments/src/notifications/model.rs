@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
-use crate::{debts::PaymentId, numbers::rules::is_notice_number, schema::payment_notifications};
+use crate::{
+    debts::{PaymentId, model::Money},
+    numbers::rules::is_notice_number,
+    schema::payment_notifications,
+};
 
 /// The identifier of a notification.
 pub type NotificationId = Id<Notification>;
@@ -49,16 +53,15 @@ pub struct Notification {
 /// That something may have happened to a payment
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({ "notice_number": "302000000000000184", "amount_cents": 2221 }))]
+#[schema(example = json!({ "notice_number": "302000000000000184", "amount": { "amount_cents": 2221, "currency": "EUR" } }))]
 pub struct NewPaymentNotification {
     /// Notice number.
     #[validate(length(min = 18, max = 18), custom(function = notice))]
     #[schema(min_length = 18, max_length = 18, pattern = "^[0-3][0-9]{17}$")]
     pub notice_number: String,
-    /// How much was paid, in cents, where the provider says.
-    #[validate(range(min = 1, max = 99_999_999_999_i64))]
-    #[schema(minimum = 1, maximum = 99999999999_i64)]
-    pub amount_cents: Option<i64>,
+    /// How much was paid, where the provider says.
+    #[validate(nested)]
+    pub amount: Option<Money>,
 }
 
 /// A notification that was kept

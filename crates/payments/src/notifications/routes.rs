@@ -7,7 +7,7 @@ use platform::{
     access::Caller,
     audit::{self, Change},
     http::{Answer, ProblemBody, RawBody, Reply},
-    problems::IDEMPOTENCY_KEY_REUSED,
+    problems::{IDEMPOTENCY_KEY_REUSED, PAYLOAD_TOO_LARGE},
 };
 use serde_json::json;
 use storage::{Db, Scope, Tx};
@@ -24,6 +24,9 @@ use crate::{
     problems::NOTIFICATION_NOT_SIGNED,
 };
 
+/// The largest body that is looked at, in bytes: each key is tried on all of it, whoever sends it.
+const MOST_BYTES: usize = 16 * 1024;
+
 /// Tell that something may have been paid
 ///
 /// For the provider of payments, or the intermediary between it and the Comune. Signed as Standard Webhooks are: with
@@ -36,10 +39,14 @@ use crate::{
 ), responses(
     (status = 202, description = "Kept, now or before", body = NotificationView),
     (status = 401, description = "`notification-not-signed`", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 413, description = "`payload-too-large`: more than 16 KiB", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "`invalid-body`; `idempotency-key-reused`: the id came with another body", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[post("/payment-notifications")]
 async fn receive_payment_notification(caller: Caller, req: HttpRequest, body: RawBody, db: Data<Db>) -> Answer {
+    if body.bytes().len() > MOST_BYTES {
+        return Err(Problem::new(&PAYLOAD_TOO_LARGE).detail(format!("at most {MOST_BYTES} bytes")).into());
+    }
     let header = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let signed = Signed {
         id: header("webhook-id"),
@@ -82,8 +89,8 @@ fn keep(
         digest: digest.to_owned(),
         notice_number: new.notice_number.clone(),
         debt_id: debt.as_ref().map(|debt| debt.id),
-        amount_cents: new.amount_cents,
-        outcome: rules::outcome(debt.as_ref(), new.amount_cents),
+        amount_cents: new.amount.map(|amount| amount.amount_cents),
+        outcome: rules::outcome(debt.as_ref(), new.amount.map(|amount| amount.amount_cents)),
         received_at: tx.now(),
     };
     match tx.savepoint(|tx| store::insert(tx, &notification)) {
@@ -94,7 +101,7 @@ fn keep(
         outcome => outcome?,
     }
     if let Some(debt) = debt.filter(is_asked_about) {
-        debts::schedule(tx, debt.id, Some((Task::Check, tx.now())))?;
+        debts::hurry(tx, debt.id, Task::Check)?;
     }
     let after = json!({ "notice_number": notification.notice_number, "outcome": notification.outcome });
     let subject = notification.id;
@@ -111,7 +118,7 @@ fn keep(
 
 /// Whether the provider can know more of a debt than we do.
 fn is_asked_about(debt: &Debt) -> bool {
-    debt.published_at.is_some() && debt.state != PaymentState::Paid
+    debt.tried_at.is_some() && debt.state != PaymentState::Paid
 }
 
 /// Registers what this module serves.

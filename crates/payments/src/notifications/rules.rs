@@ -1,6 +1,6 @@
 //! Whether a notification is signed as it must be (Standard Webhooks), and what it comes to. Pure.
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
@@ -9,9 +9,13 @@ use crate::debts::Debt;
 
 /// How far from now a notification may be signed, in seconds.
 const TOLERANCE: i64 = 5 * 60;
-/// The longest id and the longest signature that are read, in characters: some dozen signatures.
+/// The longest id and the longest signature that are read, in characters; and how many signatures are tried: who changes
+/// keys signs with two.
 const LONGEST_ID: usize = 255;
 const LONGEST_SIGNATURE: usize = 1000;
+const MOST_SIGNATURES: usize = 10;
+/// How long a signature is, in bytes.
+const TAG: usize = 32;
 
 /// The headers of a notification, as they were sent.
 #[derive(Debug, Clone, Default)]
@@ -59,10 +63,16 @@ pub fn verified(keys: &[Vec<u8>], signed: &Signed, body: &[u8], now: Timestamp) 
         .split(' ')
         .filter_map(|one| one.strip_prefix("v1,"))
         .filter_map(|text| STANDARD.decode(text).ok())
+        .filter(|tag| tag.len() == TAG)
+        .take(MOST_SIGNATURES)
         .collect();
+    if given.is_empty() {
+        return Err(Unsigned::Signature);
+    }
+    // Once for each key, however many signatures a stranger sends along.
     let fits = |key: &Vec<u8>| {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-        given.iter().any(|tag| hmac::verify(&key, &message, tag).is_ok())
+        let own = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &message);
+        given.iter().any(|tag| verify_slices_are_equal(own.as_ref(), tag).is_ok())
     };
     if keys.iter().any(fits) { Ok(id.clone()) } else { Err(Unsigned::Signature) }
 }
@@ -107,6 +117,12 @@ mod tests {
         assert_eq!(id.as_deref(), Ok("msg_p5jXN8AQM9LWM0D4loKWxJek"));
         let two = Signed { signature: Some(format!("v1a,x v1,AAAA {}", signed().signature.unwrap())), ..signed() };
         assert!(verified(&[key()], &two, BODY, at(1_614_265_330)).is_ok(), "one of several");
+        let many = |others: usize| {
+            let other = format!("v1,{} ", STANDARD.encode([7; 32]));
+            Signed { signature: Some(other.repeat(others) + &signed().signature.unwrap()), ..signed() }
+        };
+        assert!(verified(&[key()], &many(9), BODY, at(1_614_265_330)).is_ok(), "the tenth");
+        assert_eq!(verified(&[key()], &many(10), BODY, at(1_614_265_330)), Err(Unsigned::Signature), "no more");
     }
 
     #[test]

@@ -12,7 +12,13 @@ use serde_json::{Map, Value, json};
 use storage::Tx;
 
 use crate::{
-    debts::{Debt, PaymentId, changes, model::Debtor, store as debts},
+    debts::{
+        Debt, PaymentId,
+        address::Address,
+        changes,
+        model::{Debtor, PaymentLine},
+        store as debts,
+    },
     refunds::{model::RefundView, store as refunds},
 };
 
@@ -102,7 +108,9 @@ impl PersonalData for Payments {
             // Drawn, so that it is nobody's, and another one for each.
             let nobody = hex::encode(rand::random::<[u8; 20]>());
             refunds::blank(tx, debt.id)?;
+            debts::blank_lines(tx, debt.id)?;
             let anonymous = Debt {
+                description: String::new(),
                 owner: format!("citizen:{nobody}"),
                 person_key: nobody.clone(),
                 access_hash: None,
@@ -137,14 +145,16 @@ fn entry(tx: &mut Tx<'_>, debt: &Debt) -> storage::Result<Map<String, Value>> {
     let payer = debts::debtor(tx, debt.id)?.map(|debtor| {
         json!({
             "given_name": debtor.given_name, "family_name": debtor.family_name, "legal_name": debtor.legal_name,
-            "tax_code": debtor.tax_code, "email": debtor.email,
+            "tax_code": debtor.tax_code, "email": debtor.email, "address": Address::of(&debtor),
         })
     });
+    let lines: Vec<PaymentLine> = debts::lines(tx, debt.id)?.into_iter().map(Into::into).collect();
     let paid_at = debt.paid_at.map(kernel::civil::format_rfc3339);
     written(&json!({
         "id": debt.id, "state": debt.state, "description": debt.description, "notice_number": debt.notice_number,
         "total_cents": debt.total_cents, "due_on": debt.due_on(), "paid_cents": debt.paid_cents, "paid_at": paid_at,
-        "created_at": kernel::civil::format_rfc3339(debt.created_at), "payer": payer, "refunds": given_back,
+        "created_at": kernel::civil::format_rfc3339(debt.created_at), "payer": payer,
+        "lines": lines, "refunds": given_back,
     }))
 }
 

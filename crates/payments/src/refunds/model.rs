@@ -81,7 +81,7 @@ pub struct RefundView {
     /// Why; empty once that is no longer held.
     #[schema(max_length = 500)]
     pub reason: String,
-    /// The act it was decided by, or the order to pay.
+    /// The act it was decided by, or the order to pay; empty once that is no longer held.
     #[schema(max_length = 100)]
     pub reference: String,
     /// Who recorded it.

@@ -58,12 +58,12 @@ pub(crate) fn list(tx: &mut Tx<'_>, debt: PaymentId, page: &PageRequest<RefundId
     Ok(query.order(r::id).limit(page.fetch()).select(Refund::as_select()).load(tx.conn())?)
 }
 
-/// Takes out why, which may tell of a person.
+/// Takes out why and by which act, which may tell of a person.
 ///
 /// # Errors
 /// When the database fails.
 pub(crate) fn blank(tx: &mut Tx<'_>, debt: PaymentId) -> storage::Result<()> {
     let rows = r::table.filter(r::tenant_id.eq(Key(tx.tenant()))).filter(r::debt_id.eq(Key(debt)));
-    diesel::update(rows).set(r::reason.eq("")).execute(tx.conn())?;
+    diesel::update(rows).set((r::reason.eq(""), r::reference.eq(""))).execute(tx.conn())?;
     Ok(())
 }

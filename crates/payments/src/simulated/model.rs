@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::schema::payment_simulations;
+use crate::{debts::model::Money, schema::payment_simulations};
 
 storage::text_enum! {
     /// How a position stands.
@@ -47,13 +47,12 @@ pub(crate) struct Simulated {
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewPaymentSimulation, example = json!({ "outcome": "paid" }))]
-pub struct NewSimulation {
+pub(crate) struct NewSimulation {
     /// What whoever pays does.
     pub outcome: SimulatedOutcome,
-    /// How much they pay, in cents; what is owed when absent.
-    #[validate(range(min = 1, max = 99_999_999_999_i64))]
-    #[schema(minimum = 1, maximum = 99999999999_i64)]
-    pub amount_cents: Option<i64>,
+    /// How much they pay; what is owed when absent.
+    #[validate(nested)]
+    pub amount: Option<Money>,
     /// When they pay; now when absent. After the payment's `due_on` it is late.
     #[serde(default, with = "civil::rfc3339::option")]
     pub paid_at: Option<Timestamp>,

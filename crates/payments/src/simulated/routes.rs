@@ -63,7 +63,7 @@ async fn simulate_payment(
     }
     let who = caller.clone();
     db.read(&caller, move |tx| {
-        let debt = views::find(tx, &who, id, PaymentWish::Read, None)?;
+        let debt = views::find(tx, &who, id, PaymentWish::Pay, None)?;
         Reader { caller: &who, holds_token: false }.reply(tx, debt)
     })
     .await?
@@ -73,7 +73,7 @@ async fn simulate_payment(
 fn play(tx: &mut Tx<'_>, debt: &Debt, new: &NewSimulation) -> storage::Result<()> {
     if new.outcome == SimulatedOutcome::Paid {
         let receipt = format!("SIM{}", debt.iuv);
-        let cents = new.amount_cents.unwrap_or(debt.total_cents);
+        let cents = new.amount.map_or(debt.total_cents, |amount| amount.amount_cents);
         let paid_at = new.paid_at.unwrap_or(tx.now());
         if !store::pay(tx, &debt.position_id(), cents, paid_at, &receipt)? {
             return Err(rules::not_now(debt.state).into());

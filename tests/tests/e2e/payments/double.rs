@@ -23,6 +23,8 @@ struct State {
     breaches: Vec<String>,
     /// What the next creations are answered instead; `done` makes the position all the same.
     answers: Vec<(u16, bool)>,
+    /// What the next calls of a kind are answered instead; nothing is done then.
+    failures: BTreeMap<String, Vec<u16>>,
 }
 
 /// The double. Cheap to clone.
@@ -65,6 +67,27 @@ impl PagoPa {
     /// What the next creations are answered, and whether they are done all the same.
     pub(super) fn answer(&self, answers: &[(u16, bool)]) {
         self.state().answers = answers.iter().rev().copied().collect();
+    }
+
+    /// What the next calls of this kind are answered, without anything being done.
+    pub(super) fn fail(&self, kind: &str, statuses: &[u16]) {
+        self.state().failures.insert(kind.to_owned(), statuses.iter().rev().copied().collect());
+    }
+
+    /// A position stands so from now on.
+    pub(super) fn stand(&self, notice_number: &str, status: &str) {
+        let mut state = self.state();
+        let of = |position: &&mut Value| position["paymentOption"][0]["nav"] == notice_number;
+        state.positions.values_mut().find(of).expect("a position")["status"] = json!(status);
+    }
+
+    /// People were told of a position by SEND, which costs so much on top.
+    pub(super) fn notify(&self, notice_number: &str, fee: i64) {
+        let mut state = self.state();
+        let of = |position: &&mut Value| position["paymentOption"][0]["nav"] == notice_number;
+        let option = &mut state.positions.values_mut().find(of).expect("a position")["paymentOption"][0];
+        option["amount"] = json!(option["amount"].as_i64().unwrap() + fee);
+        option["notificationFee"] = json!(fee);
     }
 
     /// A position, by its notice number.
@@ -124,7 +147,8 @@ impl PagoPa {
             let length = header("content-length").map_or(0, |length| length.parse().unwrap());
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
-            let (status, headers, answer) = self.answered(&head[0], header("ocp-apim-subscription-key"), &body);
+            let (status, headers, answer) =
+                self.answered(&head[0], header("ocp-apim-subscription-key").as_deref(), &body);
             let reason = if status == 302 { "Found" } else { "Answer" };
             let whole =
                 format!("HTTP/1.1 {status} {reason}\r\n{headers}content-length: {}\r\n\r\n{answer}", answer.len());
@@ -134,13 +158,13 @@ impl PagoPa {
         }
     }
 
-    fn answered(&self, line: &str, key: Option<String>, body: &[u8]) -> (u16, String, String) {
+    fn answered(&self, line: &str, key: Option<&str>, body: &[u8]) -> (u16, String, String) {
         let words: Vec<&str> = line.split(' ').collect();
         let (method, target) = (words[0], words[1]);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let json_type = "content-type: application/json\r\n".to_owned();
         let mut state = self.state();
-        if key.as_deref() != Some(KEY) {
+        if key != Some(KEY) {
             return (401, json_type, "{}".to_owned());
         }
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -172,6 +196,9 @@ impl PagoPa {
         if !faults.is_empty() {
             state.breaches.push(format!("{line}: {}", faults.join(", ")));
             return (400, json_type, "{}".to_owned());
+        }
+        if let Some(status) = state.failures.get_mut(kind).and_then(Vec::pop) {
+            return (status, json_type, "{}".to_owned());
         }
         let id = segments.get(6).copied().unwrap_or_default();
         match kind {
@@ -244,8 +271,8 @@ fn faults_of_position(body: &Value, query: &str) -> Vec<String> {
         demand((1..=5).contains(&transfers.len()), "transfer: 1 to 5");
         let sum: i64 = transfers.iter().map(|part| part["amount"].as_i64().unwrap_or(0)).sum();
         demand(sum == amount, "the transfers are the amount");
-        for (at, part) in transfers.iter().enumerate() {
-            demand(part["idTransfer"] == (at + 1).to_string(), "idTransfer");
+        for (number, part) in (1..).zip(&transfers) {
+            demand(part["idTransfer"].as_str() == Some(&format!("{number}")), "idTransfer");
             demand(part["iban"].is_string() != part["stamp"].is_object(), "iban or stamp");
             if part["stamp"].is_object() {
                 let mut inner = Vec::new();
@@ -296,10 +323,22 @@ fn faults_of_notice(body: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     text(body, "templateId", 1, 100, &mut faults);
     text(&body["data"]["notice"], "code", 18, 18, &mut faults);
-    text(&body["data"]["notice"], "subject", 1, 140, &mut faults);
-    text(&body["data"]["notice"], "dueDate", 10, 10, &mut faults);
+    text(&body["data"]["notice"], "subject", 1, 90, &mut faults);
+    let due = body["data"]["notice"]["dueDate"].as_str().unwrap_or_default();
+    if jiff::civil::Date::strptime("%d/%m/%Y", due).is_err() || due.len() != 10 {
+        faults.push("dueDate: dd/mm/yyyy".to_owned());
+    }
     text(&body["data"]["creditorInstitution"], "taxCode", 11, 11, &mut faults);
-    text(&body["data"]["debtor"], "taxCode", 11, 16, &mut faults);
-    text(&body["data"]["debtor"], "fullName", 1, 140, &mut faults);
+    for (name, least, most) in [
+        ("taxCode", 11, 16),
+        ("fullName", 1, 70),
+        ("address", 1, 100),
+        ("buildingNumber", 1, 20),
+        ("postalCode", 5, 5),
+        ("city", 1, 60),
+        ("province", 2, 2),
+    ] {
+        text(&body["data"]["debtor"], name, least, most, &mut faults);
+    }
     faults
 }

@@ -16,11 +16,12 @@ both_databases!(till =>
 
 const PATH: &str = "/payment-notifications";
 
-fn notification(of: &Answer, cents: i64) -> String {
-    json!({ "notice_number": of.text_at("/notice_number"), "amount_cents": cents }).to_string()
+pub(super) fn notification(of: &Answer, cents: i64) -> String {
+    let amount = json!({ "amount_cents": cents, "currency": "EUR" });
+    json!({ "notice_number": of.text_at("/notice_number"), "amount": amount }).to_string()
 }
 
-async fn tell(till: &Till, id: &str, body: &str) -> Answer {
+pub(super) async fn tell(till: &Till, id: &str, body: &str) -> Answer {
     let call = till.server.anonymous().post(PATH, Value::Null).body(body);
     signed_as(call, id, body).await
 }
@@ -68,6 +69,11 @@ async fn what_a_stranger_tells_is_nothing(till: Till) {
     counter.admin.post(PATH, json!({})).await.problem(401, "notification-not-signed");
     assert_eq!(rows::count(&counter.world, "payment_notifications").await, 0);
 
+    // Nor is anything read that is longer than any notification, whoever signed it.
+    let long = format!("{body}{}", " ".repeat(16 * 1024));
+    tell(&till, "msg_long", &long).await.problem(413, "payload-too-large");
+    assert_eq!(rows::count(&counter.world, "payment_notifications").await, 0);
+
     // A key that was made over the API signs, until it is deleted.
     let path = "/connections/payments/notification-keys";
     let made = counter.admin.post(path, Value::Null).fresh_key().await.expect(201);
@@ -90,7 +96,7 @@ async fn a_notification_alone_makes_nothing_paid(till: Till) {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let still = counter.admin.get(&format!("/payments/{}", asked.text_at("/id"))).await.expect(200);
     assert_eq!((still.text_at("/state"), still.at("/paid")), ("payable", &Value::Null));
-    let unknown = json!({ "notice_number": "302999999999999999", "amount_cents": 100 }).to_string();
+    let unknown = json!({ "notice_number": "302999999999999999" }).to_string();
     assert_eq!(tell(&till, "msg_2", &unknown).await.expect(202).text_at("/outcome"), "unknown_notice");
 }
 

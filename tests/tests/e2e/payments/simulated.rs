@@ -34,7 +34,10 @@ async fn it_behaves_like_the_real_one(server: Server) {
     let asked = counter.ask().await;
     let (status, _, notice) = anna.get(&format!("/payments/{}/notice", asked.text_at("/id"))).bytes().await;
     assert!(status == 200 && notice.starts_with(b"%PDF-"));
-    let little = play(asked.text_at("/id"), json!({ "outcome": "paid", "amount_cents": 100 })).await.expect(200);
+    let little =
+        play(asked.text_at("/id"), json!({ "outcome": "paid", "amount": { "amount_cents": 100, "currency": "EUR" } }))
+            .await
+            .expect(200);
     assert_eq!((little.text_at("/state"), little.at("/amount_mismatch")), ("payable", &json!(true)));
 
     // It is paid late.
@@ -61,11 +64,20 @@ async fn what_is_asked_for_after_approval_waits(server: Server) {
     let checkout = json!({ "return_urls": super::back() });
     let early = counter.admin.post(&format!("{path}/checkout"), checkout).await.problem(409, "invalid-transition");
     assert_eq!(early.at("/allowed"), &json!(["publication", "cancellation"]));
-    counter.admin.post(&format!("{path}/publication"), Value::Null).if_match(asked.etag()).await.expect(200);
+    let publication = |due_on: Option<String>| {
+        let call = counter.admin.post(&format!("{path}/publication"), Value::Null).if_match(asked.etag());
+        due_on.into_iter().fold(call, |call, day| call.query("due_on", day))
+    };
+    // Its date passes before anybody approves: it is due another day then.
+    counter.pass(&asked).await;
+    publication(None).await.problem(422, "invalid-query").field("?due_on");
+    publication(Some("2020-01-01".to_owned())).await.problem(422, "invalid-query").field("?due_on");
+    let day = counter.desk.day(20).to_string();
+    assert_eq!(publication(Some(day.clone())).await.expect(200).text_at("/due_on"), day);
     counter.wait(&asked, |payment| payment["state"] == "payable").await;
 
     // The same request is one payment, and what cannot be meant is refused.
-    let key = "one payment and no more";
+    let key = "one-payment-and-no-more";
     let first = counter.admin.post("/payments", counter.order()).key(key).await.expect(201);
     assert_eq!(counter.admin.post("/payments", counter.order()).key(key).await.expect(201).body, first.body);
     for (pointer, value, field) in [
@@ -74,6 +86,10 @@ async fn what_is_asked_for_after_approval_waits(server: Server) {
         ("/payer/legal_name", json!("Ditta"), "/payer/legal_name"),
         ("/lines/0/taxonomy_code", json!("0101108TS"), "/lines/0/taxonomy_code"),
         ("/lines/0/amount/amount_cents", json!(0), "/lines/0/amount/amount_cents"),
+        ("/lines/1/amount/amount_cents", json!(1500), "/lines/1/amount/amount_cents"),
+        ("/payer/given_name", json!("A".repeat(65)), "/payer/given_name"),
+        ("/payer/address/postal_code", json!("5604"), "/payer/address/postal_code"),
+        ("/subject", json!({ "kind": "appointment", "id": "01980000-0000-7000-8000-0000000000a0" }), "/subject/kind"),
     ] {
         let mut order = counter.order();
         let (parent, name) = pointer.rsplit_once('/').unwrap();
