@@ -31,7 +31,7 @@ const CROWD: usize = 300;
 /// Callers at once where fewer show as much.
 const GROUP: usize = 100;
 /// Times fought over, one after the other.
-const ROUNDS: i64 = 3;
+const ROUNDS: i64 = 2;
 /// The Comune of these tests.
 const COMUNE: &str = "folla";
 

@@ -12,6 +12,7 @@ mod arrows;
 mod limits;
 mod migrations;
 mod sources;
+mod supply;
 mod text;
 
 use std::{

@@ -8,7 +8,8 @@ use crate::{files, none, root};
 const WITHOUT_TENANT: &[(&str, &str)] = &[];
 
 /// Crates that own tables, as migrations spell them.
-const OWNERS: &[&str] = &["platform", "documents", "protocol", "payments", "booking", "tickets", "records_access", "catalogue_services"];
+const OWNERS: &[&str] =
+    &["platform", "documents", "protocol", "payments", "booking", "tickets", "records_access", "catalogue_services"];
 
 const ADVICE: &str = "\
     Every table has a PRIMARY KEY (tenant_id, …), every reference is a FOREIGN KEY (tenant_id, …) REFERENCES … \

@@ -35,7 +35,8 @@ const BANS: &[(&[&str], &[&str], &str)] = &[
 
 /// Files that decide, in the crates that know the law; they get everything as an argument.
 const PURE_FILES: &[&str] = &["rules.rs", "timetable.rs", "occupancy.rs", "ticks.rs"];
-const DOMAINS: &[&str] = &["documents", "protocol", "payments", "booking", "tickets", "records-access", "catalogue-services"];
+const DOMAINS: &[&str] =
+    &["documents", "protocol", "payments", "booking", "tickets", "records-access", "catalogue-services"];
 const IMPURE: &[&str] =
     &["diesel", "actix_web", "actix", "storage", "reqwest", "Clock", "SystemClock", "Timestamp::now", "async", "await"];
 

@@ -6,7 +6,11 @@ use reqwest::Method;
 use storage::types::{Key, Uid};
 use tests::{Server, both_databases, server::sportello};
 
-use super::{document::Contract, samples::Samples, stage::Stage};
+use super::{
+    document::Contract,
+    samples::Samples,
+    stage::{FEW, Stage},
+};
 use crate::world::World;
 
 both_databases!(every_operation_that_changes_something_leaves_an_entry);
@@ -24,7 +28,7 @@ const READERS: &[(&str, &str)] = &[
 async fn every_operation_that_changes_something_leaves_an_entry(server: Server) {
     let (contract, samples) = (Contract::committed(), Samples::read());
     samples.cover(&contract);
-    let [stage, ..] = Box::pin(Stage::set(&server, "altrove")).await;
+    let [stage, ..] = Box::pin(Stage::set(&server, "altrove", FEW)).await;
     let mut wrong = Vec::new();
     let mut changes = 0;
     for operation in samples.operations() {

@@ -2,7 +2,7 @@
 //! member of every body, at its bounds and beyond them.
 
 use serde_json::{Value, json};
-use tests::{Answer, Server, both_databases};
+use tests::{Answer, Backend, Server, both_databases};
 
 use super::{document::Contract, stage};
 
@@ -26,6 +26,9 @@ const OF_CONTENT: &[&str] = &[
     "not-a-multiple",
     "not-for-this-kind",
     "not-after",
+    // What a day may be depends on today.
+    "in-the-future",
+    "in-the-past",
     "too-many",
     // Signatures are asked for where there are keys to check them with.
     "unavailable",
@@ -72,6 +75,11 @@ fn short(text: &str) -> String {
     text.chars().take(300).collect()
 }
 
+/// What the contract forbids is refused before any database is asked, so that it is tried on one of them is enough.
+fn refuses_here(server: &Server) -> bool {
+    server.backend() == Backend::Sqlite
+}
+
 async fn takes_the_bodies_it_describes(server: Server) {
     let contract = Contract::committed();
     let requests = Box::pin(stage::requests(&server, &contract)).await;
@@ -85,6 +93,9 @@ async fn takes_the_bodies_it_describes(server: Server) {
         let mut cases = Vec::new();
         members(&contract, schema, "", &mut cases);
         for case in &cases {
+            if !case.good && !refuses_here(&server) {
+                continue;
+            }
             let mut body = request.body.clone().expect("a body");
             case.put(&mut body);
             let answer = request.finish(&contract, request.call(&contract, &request.caller), Some(&body)).await;
@@ -186,6 +197,9 @@ async fn takes_the_queries_it_describes(server: Server) {
             }
         }
         for (name, value, good) in cases {
+            if !good && !refuses_here(&server) {
+                continue;
+            }
             let mut call = request.call(&contract, &request.caller);
             let others = request.query.iter().filter(|(other, _)| *other != name).cloned();
             for (name, value) in others.chain(value.clone().map(|value| (name.clone(), value))) {

@@ -18,6 +18,8 @@ use crate::world::World;
 
 both_databases!(everybody_is_told_what_the_samples_say);
 
+/// Registrations that somebody has to look at: more than are asked for, by everybody.
+const REGISTRATIONS: usize = 220;
 /// The Comune next door.
 const NEIGHBOUR: &str = "altrove";
 /// Requests under way at once: enough to keep two processors busy.
@@ -35,7 +37,7 @@ fn there_is_a_sample_of_every_operation_and_of_no_other() {
 async fn everybody_is_told_what_the_samples_say(server: Server) {
     let (contract, samples) = (Contract::committed(), Samples::read());
     samples.cover(&contract);
-    let [here, elsewhere, there] = Box::pin(Stage::set(&server, NEIGHBOUR)).await;
+    let [here, elsewhere, there] = Box::pin(Stage::set(&server, NEIGHBOUR, REGISTRATIONS)).await;
     let makers: BTreeSet<Maker> =
         samples.operations().filter_map(|operation| samples.maker(&samples.request(operation))).collect();
     let mut made = [BTreeMap::new(), BTreeMap::new(), BTreeMap::new()];

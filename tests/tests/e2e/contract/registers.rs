@@ -17,16 +17,13 @@ use crate::{
     world::{Desk, World},
 };
 
-/// More than are asked for.
-const MANY: usize = 220;
-
 /// Registrations of an office that somebody has to look at.
-pub(super) async fn to_be_reviewed(desk: &Desk) -> Vec<String> {
+pub(super) async fn to_be_reviewed(desk: &Desk, many: usize) -> Vec<String> {
     let (tenant, office) = (desk.world.tenant.clone(), desk.office.id);
     desk.world
         .write(move |tx| {
             let mut ids = Vec::new();
-            for n in 0..MANY {
+            for n in 0..many {
                 let made = register(tx, &tenant, paper(office, &format!("In dubbio {n}")))?;
                 ids.extend(made.registration.map(|row| row.id));
             }

@@ -40,6 +40,8 @@ const TIMES_A_DAY: u32 = 40;
 const BUSY_DAYS: u32 = 200;
 /// The first of them: nobody is too late for it.
 const FIRST_DAY: u32 = 3;
+/// Registrations that somebody has to look at, where each operation is called a few times.
+pub(super) const FEW: usize = 24;
 
 /// An office, its own things, and the callers as they are seen from there.
 #[derive(Debug, Clone)]
@@ -72,8 +74,9 @@ pub(super) struct Request {
 }
 
 impl Stage {
-    /// Two offices of the demo's Comune, and one of another Comune that calls itself so.
-    pub(super) async fn set(server: &Server, neighbour: &str) -> [Self; 3] {
+    /// Two offices of the demo's Comune, and one of another Comune that calls itself so, each with so many registrations
+    /// that somebody has to look at.
+    pub(super) async fn set(server: &Server, neighbour: &str, registrations: usize) -> [Self; 3] {
         let (here, elsewhere, callers) = cast(server, &World::of(server).await).await;
         let (there, _, foreigners) = cast(server, &World::another(server, neighbour).await).await;
         let mut all = callers;
@@ -94,9 +97,9 @@ impl Stage {
         let own = Arc::new(parked(&here.world).await);
         let foreign = Arc::new(parked(&there.world).await);
         let [to_review, elsewhere_too, foreign_too] = [
-            registers::to_be_reviewed(&here).await,
-            registers::to_be_reviewed(&elsewhere).await,
-            registers::to_be_reviewed(&there).await,
+            registers::to_be_reviewed(&here, registrations).await,
+            registers::to_be_reviewed(&elsewhere, registrations).await,
+            registers::to_be_reviewed(&there, registrations).await,
         ]
         .map(Arc::new);
         let days = Arc::new(registers::of_days(&here.world).await);
@@ -358,7 +361,7 @@ impl Request {
 pub(super) async fn requests(server: &Server, contract: &Contract) -> Vec<Request> {
     let samples = Samples::read();
     samples.cover(contract);
-    let [stage, ..] = Box::pin(Stage::set(server, "altrove")).await;
+    let [stage, ..] = Box::pin(Stage::set(server, "altrove", FEW)).await;
     let mut requests = Vec::new();
     for operation in samples.operations() {
         for request in samples.requests(operation) {
