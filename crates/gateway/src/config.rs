@@ -20,8 +20,9 @@ use serde::{Deserialize, Serialize};
 use storage::{DbOptions, GROUP_COMMIT, Seal, Target};
 
 pub use self::documents::DocumentsConfig;
-pub use self::protocol::ProtocolConfig;
+pub(crate) use self::documents::Place;
 pub use self::payments::{PaymentsConfig, TakenBy};
+pub use self::protocol::ProtocolConfig;
 pub use events::EventsConfig;
 pub use identity::{IdentityConfig, ProviderConfig};
 pub use limits::{ForwardedHeader, LimitsConfig, Network};

@@ -15,5 +15,5 @@ pub(crate) fn all() -> Holdings {
 
 /// What documents can be attached to: each domain that attaches some says who may read them.
 pub(crate) fn subjects() -> Subjects {
-    Subjects::default()
+    Subjects::default().with(protocol::entries::Attachments)
 }

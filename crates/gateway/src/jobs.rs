@@ -5,13 +5,12 @@ mod delivering;
 mod documents;
 pub(crate) mod messages;
 pub(crate) mod payments;
-mod protocol;
+pub(crate) mod protocol;
 mod publishing;
 
 use std::{sync::Arc, time::Duration};
 
 use ::documents::Documents;
-use ::protocol::{ports::Connectors, registrations::sending::Registrar};
 use connectors::HttpWebhookSender;
 use jiff::SignedDuration;
 use kernel::Id;
@@ -50,8 +49,6 @@ pub(crate) struct Work {
     keep_days: u32,
     documents: Documents,
     sweep_every: Duration,
-    registrar: Registrar,
-    hand_on_every: Duration,
     daily_every: Duration,
 }
 
@@ -74,7 +71,6 @@ impl Work {
         secret: &Arc<DeploymentSecret>,
         live: &Live,
         documents: &Documents,
-        connectors: &Connectors,
     ) -> Result<Self, StartError> {
         let events = &config.events;
         let time_out = Duration::from_secs(events.webhook_timeout_seconds);
@@ -93,14 +89,6 @@ impl Work {
         let deliveries = Bell::default();
         let publisher = Publisher { db: db.clone(), live: live.clone(), deliveries: deliveries.clone() };
         let deliverer = Deliverer::new(courier, deliveries);
-        let registrar = Registrar {
-            db: db.clone(),
-            connectors: connectors.clone(),
-            secret: Arc::clone(secret),
-            waits: config.protocol.waits(),
-            lease: config.protocol.lease(),
-            worker: worker.cast(),
-        };
         Ok(Self {
             db: db.clone(),
             publisher,
@@ -109,26 +97,13 @@ impl Work {
             keep_days: events.keep_days,
             documents: documents.clone(),
             sweep_every: Duration::from_secs(u64::from(config.documents.sweep_seconds)),
-            registrar,
-            hand_on_every: Duration::from_secs(u64::from(config.protocol.poll_seconds)),
             daily_every: Duration::from_secs(u64::from(config.protocol.daily_poll_seconds)),
         })
     }
 
     /// Begins. Streams are ended when the server is told to stop, which would wait for them.
     pub(crate) fn begin(self, limits: Arc<Limits>, exporter: PrometheusHandle) -> Working {
-        let Self {
-            db,
-            publisher,
-            deliverer,
-            live,
-            keep_days,
-            documents,
-            sweep_every,
-            registrar,
-            hand_on_every,
-            daily_every,
-        } = self;
+        let Self { db, publisher, deliverer, live, keep_days, documents, sweep_every, daily_every } = self;
         Working(vec![
             tokio::spawn(retain(db.clone())),
             tokio::spawn(documents::scan(db.clone(), documents.clone())),
@@ -138,7 +113,6 @@ impl Work {
             tokio::spawn(publisher.clone().run()),
             tokio::spawn(publisher.follow()),
             tokio::spawn(deliverer.run()),
-            tokio::spawn(protocol::hand_on(registrar, hand_on_every)),
             tokio::spawn(protocol::make_daily(db.clone(), daily_every)),
             tokio::spawn(end_streams(live)),
         ])

@@ -41,7 +41,7 @@ const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 /// Everything that is measured here; docs/operations.md tells each with its labels. What the process itself is
 /// asked (`process_…`) comes from `metrics-process`.
-const MEASURED: [(&str, Kind, &str); 20] = [
+const MEASURED: [(&str, Kind, &str); 21] = [
     ("sportello_build_info", Gauge, "The version that runs; always 1"),
     ("sportello_http_requests_total", Counter, "Requests answered"),
     ("sportello_http_request_duration_seconds", Histogram(SECONDS), "From the request to the head of its answer"),
@@ -60,6 +60,7 @@ const MEASURED: [(&str, Kind, &str); 20] = [
     ("sportello_event_lag_seconds", Histogram(SECONDS), "From what happened to its event being published"),
     ("sportello_event_streams_open", Gauge, "Event streams being read"),
     ("sportello_webhook_attempts_total", Counter, "Attempts to deliver an event to a webhook, by outcome"),
+    ("sportello_protocol_attempts_total", Counter, "Attempts to hand a protocol entry on, by how far it is then"),
     ("sportello_parked_total", Counter, "Deliveries and reactions that were given up until somebody looks"),
     ("sportello_db_writer_batch_size", Histogram(SIZES), "Writes committed together (SQLite)"),
 ];
@@ -96,6 +97,7 @@ pub(crate) fn start() -> PrometheusHandle {
     counter!("sportello_idempotency_replays_total").absolute(0);
     counter!("sportello_db_retries_total").absolute(0);
     counter!("sportello_webhook_attempts_total", "outcome" => "delivered").absolute(0);
+    counter!("sportello_protocol_attempts_total", "state" => "registered").absolute(0);
     handle
 }
 

@@ -58,8 +58,11 @@ pub enum StartError {
     #[error("cannot make the client that fetches identity keys: {0}")]
     Client(String),
     /// The contract.
+    #[error("the contract this server was built with cannot be read: {0}")]
+    Contract(#[from] serde_json::Error),
+    /// The contract in OpenAPI 3.0.
     #[error("the contract cannot be said in OpenAPI 3.0: {0}")]
-    Contract(#[from] crate::openapi::Untranslatable),
+    Translation(#[from] crate::openapi::Untranslatable),
     /// The level of the log.
     #[error("log.level: {0}")]
     Log(String),
@@ -162,7 +165,11 @@ pub async fn serve(
     let live = Live::new(config.events.max_streams);
     let documents = config.documents.open(db.target(), holdings::subjects())?;
     let connectors = config.protocol.connectors().map_err(StartError::Client)?;
-    let working = jobs::Work::new(config, &db, &secret, &live, &documents, &connectors)?;
+    let working = jobs::Work::new(config, &db, &secret, &live, &documents)?;
+    let handing = jobs::protocol::Handing {
+        registrar: config.protocol.registrar(&db, &secret, &documents, &connectors)?,
+        every: Duration::from_secs(u64::from(config.protocol.poll_seconds)),
+    };
     let limits = Arc::new(Limits::new(config));
     let exporter = metrics::start();
     let composers = Composers::new(vec![Box::new(AppointmentComposer)]);
@@ -222,19 +229,20 @@ pub async fn serve(
     let working = working.begin(limits, exporter);
     let (stop, stopping) = tokio::sync::watch::channel(false);
     let sending = tokio::spawn(jobs::messages::send(sender, stopping.clone()));
-    let cashing = tokio::spawn(jobs::payments::cash(cashing, stopping));
+    let cashing = tokio::spawn(jobs::payments::cash(cashing, stopping.clone()));
+    let handing = tokio::spawn(jobs::protocol::hand_on(handing, stopping));
     tracing::info!(%address, "listening");
     if let Some(path) = address_file {
         std::fs::write(path, format!("{address}\n"))?;
     }
     announce(address);
     running.await?;
-    // Messages that were handed over and not settled would be sent again.
+    // Messages that were handed over and not settled would be sent again; a number that was given would be asked for.
     stop.send_replace(true);
-    let both = futures_util::future::join(sending, cashing);
-    let sent = tokio::time::timeout(Duration::from_secs(config.server.shutdown_timeout_seconds), both).await;
+    let all = futures_util::future::join3(sending, cashing, handing);
+    let sent = tokio::time::timeout(Duration::from_secs(config.server.shutdown_timeout_seconds), all).await;
     if sent.is_err() {
-        tracing::warn!("messages were still being sent, or payments asked about");
+        tracing::warn!("messages were still being sent, entries handed on, or payments asked about");
     }
     drop(working);
     telemetry::stop().await;

@@ -42,7 +42,8 @@ async fn everybody_may_know_who_they_are(server: Server) {
     assert_eq!(citizen.text_at("/citizen/given_name"), "Anna");
     // What stands for a citizen elsewhere does not say who they are.
     assert!(citizen.text_at("/id").starts_with("citizen:") && !citizen.text_at("/id").contains(mint::TAX_CODE_A));
-    assert_eq!(names(&citizen), ["appointments.read own", "appointments.change own", "appointments.book all"]);
+    let own = ["appointments.read own", "appointments.change own", "appointments.book all", "payments.read own"];
+    assert_eq!(names(&citizen), own);
     assert_eq!(links(&citizen), ["settings", "appointments"]);
     assert_ne!(citizen.text_at("/id"), me("citizen_b").await.text_at("/id"));
 
@@ -54,9 +55,11 @@ async fn everybody_may_know_who_they_are(server: Server) {
     let reaching = |reach: &str, more: &[&str]| -> Vec<String> {
         counter.iter().chain(more).map(|name| format!("{name} {reach}")).collect()
     };
-    assert_eq!(names(&operator), reaching("offices", &["events.read"]));
+    let shared = ["payments.read", "payments.manage", "events.read", "protocol.read", "protocol.write"];
+    assert_eq!(names(&operator), reaching("offices", &shared));
     assert_eq!(operator.at("/permissions/0/office_ids"), &json!([office]));
-    assert_eq!(names(&me("urp_operator").await), reaching("all", &["statistics.read", "events.read"]));
+    let figures = [&["statistics.read"][..], &shared].concat();
+    assert_eq!(names(&me("urp_operator").await), reaching("all", &figures));
     let manager = me("manager").await;
     assert!(names(&manager).contains(&"office.manage offices".to_owned()), "{manager}");
     let admin = me("admin").await;

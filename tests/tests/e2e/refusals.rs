@@ -76,6 +76,7 @@ fn every_refusal_of_the_tables_is_provoked() {
         crate::events::STREAM_KINDS,
         crate::events::WEBHOOK_KINDS,
         crate::payments::KINDS,
+        crate::payments::PUBLISHED_KINDS,
         crate::identity::ASSURANCE_KINDS,
         crate::identity::PASSWORD_KINDS,
         crate::identity::PDND_KINDS,

@@ -65,6 +65,7 @@ const TABLES: &[(&str, bool)] = &[
     ("protocol_registers", false),
     ("protocol_entries", false),
     ("protocol_parties", false),
+    ("protocol_receipts", false),
     ("protocol_registrations", true),
     ("protocol_emergencies", true),
     ("protocol_connections", true),

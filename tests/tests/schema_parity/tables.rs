@@ -26,8 +26,8 @@ fn select_all(conn: &mut storage::Conn) -> Vec<(&'static str, QueryResult<usize>
             data_access_entries messages message_contents message_preferences message_templates app_io_connections
             password_accounts recovery_codes staff_sessions spent_refreshes pdnd_clients pdnd_signatures_seen,
         documents: documents document_discards,
-        protocol: protocol_registers protocol_emergencies protocol_entries protocol_parties protocol_registrations
-            protocol_daily_registers protocol_connections,
+        protocol: protocol_registers protocol_emergencies protocol_entries protocol_parties protocol_receipts
+            protocol_registrations protocol_daily_registers protocol_connections,
         payments: payment_connections payment_notification_keys payment_counters payment_debts payment_lines
             payment_debtors payment_tasks payment_refunds payment_notifications payment_simulations,
         booking: calendars opening_rules opening_exceptions appointment_services service_calendars calendar_days
