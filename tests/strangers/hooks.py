@@ -15,7 +15,11 @@ KINDS_OF_SHAPE = {"/problems/malformed-body", "/problems/unsupported-media-type"
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """A stream is described as the text that it is; the tester takes it apart, and holds each event to the schema."""
+    """A stream is described as the text that it is; the tester takes it apart, and holds each event to the schema.
+    A range that cannot be read is passed over, however long it is (RFC 9110 section 14.2)."""
+    for parameter in raw_schema["paths"]["/documents/{document_id}/content"]["get"]["parameters"]:
+        if parameter.get("name") in ("Range", "If-Range"):
+            parameter["schema"].pop("maxLength", None)
     answers = raw_schema["paths"]["/event-stream"]["get"]["responses"]["200"]
     answers["content"]["text/event-stream"].pop("schema")
 
@@ -26,6 +30,9 @@ def described_shape(ctx, response, case):
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in (400, 413, 415, 422):
         return
     problem = response.json()
+    if response.status_code == 415 and case.operation.path == "/documents":
+        # What a file is, its bytes say, and no schema.
+        return
     codes = {error["code"] for error in problem.get("errors", [])}
     assert problem["type"] not in KINDS_OF_SHAPE and not codes & OF_SHAPE, (
         f"The schema allows this request, the server refuses its shape: {problem['type']} {sorted(codes)}"
